@@ -1,0 +1,1 @@
+//! Ordered key index.

@@ -1,0 +1,1 @@
+//! Drivers, simulation and fixtures shared by the test rings.
