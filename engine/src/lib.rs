@@ -1,1 +1,8 @@
-//! Everything that decides.
+//! Everything that decides: effects, merge, state, commands, sessions, log and replication.
+//!
+//! Invariant: no sockets, files, clocks, threads or OS randomness; time and IO are arguments and traits, so that the
+//! simulator runs this code as it ships.
+
+pub mod effect;
+pub mod number;
+pub mod replication;

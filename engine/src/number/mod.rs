@@ -1,0 +1,5 @@
+//! Numbers as Redis reads and writes them.
+
+mod long_double;
+
+pub use long_double::LongDouble;

@@ -1,0 +1,115 @@
+//! The seam between the engine and the links that carry effects: what a peer may ask of it and tell it.
+//!
+//! Everything is synchronous; time is an argument. The engine implements [`Replica`]; `beacon` (QUIC) and the simulator
+//! drive it.
+
+use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
+
+use crate::effect::batch::BatchError;
+
+/// What a node has shown, and how far its own sequence had come when it said so. Sent *in the ordered stream* of its
+/// effects, so that a receiver has every effect the sender wrote before it saw `applied`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Ack {
+    pub applied: Frontier,
+    pub own: Seq,
+    /// The sender writes no effect below this clock any more.
+    pub hlc: Hlc,
+}
+
+/// Who a peer is. `directory` names its data directory for ever; `node` its current incarnation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    pub directory: u64,
+    pub node: NodeId,
+    pub region: String,
+    /// `host:port` of its cluster port.
+    pub addr: String,
+}
+
+/// Seqs `first..=last` of one origin.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SeqRange {
+    pub origin: NodeId,
+    pub first: Seq,
+    pub last: Seq,
+}
+
+/// A NACK that is due: ask `peer` for `ranges`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fetch {
+    pub peer: NodeId,
+    pub ranges: Vec<SeqRange>,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Received {
+    /// Shown, with `shown` batches in all (held ones may have followed it).
+    Shown { batches: usize },
+    /// In the horizon until its gap or context is filled.
+    Held,
+    /// Already shown or already held.
+    Duplicate,
+    /// The horizon is full; it will be asked for again.
+    Dropped,
+}
+
+/// Why a batch or request was refused. The link is closed with this text.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaError {
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    #[error("a batch of our own origin {0} came back with effects we never wrote")]
+    OwnOrigin(EffectId),
+    #[error("local log: {0}")]
+    Log(String),
+}
+
+/// The engine as its peers see it.
+pub trait Replica: Send + Sync {
+    /// This node, its `addr` as advertised.
+    fn member(&self) -> Member;
+
+    /// All members ever learned, this node included; dialled by the links.
+    fn members(&self) -> Vec<Member>;
+
+    /// A member was named by a peer or by itself. Returns true when it was news.
+    fn learn(&self, member: &Member) -> bool;
+
+    /// A link to `peer` is up; `frontier` is what it said it holds. Starts NACKs for what we miss.
+    fn peer_up(&self, peer: &Member, frontier: &Frontier, now_ms: u64);
+
+    fn peer_down(&self, node: NodeId, now_ms: u64);
+
+    /// Everything shown here.
+    fn frontier(&self) -> Frontier;
+
+    /// What to put into our stream now.
+    fn ack(&self) -> Ack;
+
+    /// One encoded batch from `peer` (its own or, as a NACK's answer, another origin's).
+    fn batch(&self, peer: NodeId, bytes: &[u8], now_ms: u64) -> Result<Received, ReplicaError>;
+
+    fn acked(&self, peer: NodeId, ack: &Ack, now_ms: u64);
+
+    /// NACKs that are due now (deduplicated, backed off). Called every few milliseconds and after each batch that was held.
+    fn step(&self, now_ms: u64, out: &mut Vec<Fetch>);
+
+    /// A fetch ended (answered or failed); what is still missing may be asked of another holder.
+    fn fetched(&self, peer: NodeId, ranges: &[SeqRange], now_ms: u64);
+
+    /// Whole encoded batches of `origin` holding effects after `after`, in order, from the log: at least one when there is
+    /// any, then while under `bytes_max`. Returns the last seq appended to `out`, `None` when there is nothing newer.
+    /// The first batch may begin at or before `after`; receivers drop what they have.
+    fn read_log(
+        &self,
+        origin: NodeId,
+        after: Seq,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Seq>, ReplicaError>;
+
+    /// Wall clock of the last stamp given out; checked against a peer's at the handshake.
+    fn hlc(&self) -> Hlc;
+}
