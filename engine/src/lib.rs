@@ -5,4 +5,6 @@
 
 pub mod effect;
 pub mod number;
+pub mod refusal;
 pub mod replication;
+pub mod state;

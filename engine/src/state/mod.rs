@@ -1,0 +1,3 @@
+//! State: what the effects add up to.
+
+pub mod set;
