@@ -132,6 +132,28 @@ impl Table {
         Some(unsafe { Self::pointer(self.slots[at]).entry() })
     }
 
+    /// True when `test` holds for an entry whose tag and home could be `hash`'s.
+    pub fn any_with_hash(&self, hash: u64, mut test: impl FnMut(&Entry<'_>) -> bool) -> bool {
+        if self.slots.is_empty() {
+            return false;
+        }
+        let mut at = self.home(hash);
+        loop {
+            let slot = self.slots[at];
+            if slot == EMPTY {
+                return false;
+            }
+            if slot > TOMBSTONE && slot >> POINTER_BITS == hash & 0xffff {
+                // SAFETY: live by the invariant; only read through.
+                let entry = unsafe { Self::pointer(slot).entry() };
+                if test(&entry) {
+                    return true;
+                }
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
     /// Adds an entry that is not there. `hash_of` hashes a key again when the table grows.
     pub fn insert(&mut self, hash: u64, ptr: EntryPtr, hash_of: impl Fn(&[u8]) -> u64) -> Entry<'_> {
         if (self.used + self.tombstones + 1) * 8 > self.slots.len() * 7 {
