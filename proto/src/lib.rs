@@ -4,6 +4,7 @@
 //! Invariant: nothing here knows what a command means or how effects merge.
 
 pub mod id;
+pub mod peer;
 pub mod resp;
 pub mod varint;
 

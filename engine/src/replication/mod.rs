@@ -3,6 +3,10 @@
 //! Everything is synchronous; time is an argument. The engine implements [`Replica`]; `beacon` (QUIC) and the simulator
 //! drive it.
 
+pub mod horizon;
+pub mod nack;
+pub mod stability;
+
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 
 use crate::effect::batch::BatchError;
@@ -22,6 +26,9 @@ pub struct Ack {
 pub struct Member {
     pub directory: u64,
     pub node: NodeId,
+    /// Grows with every incarnation of the directory (a durable counter, or Unix ms when the id was claimed): of two
+    /// nodes with one directory, the higher is current. News of an older one may arrive late, through third parties.
+    pub incarnation: u64,
     pub region: String,
     /// `host:port` of its cluster port.
     pub addr: String,
@@ -66,7 +73,7 @@ pub enum ReplicaError {
     Log(String),
 }
 
-/// The engine as its peers see it.
+/// The engine as its peers see it. `now_ms` is a monotonic clock with any origin.
 pub trait Replica: Send + Sync {
     /// This node, its `addr` as advertised.
     fn member(&self) -> Member;
