@@ -85,6 +85,9 @@ pub struct Engine {
     config: EngineConfig,
     node: NodeId,
     own: RwLock<Member>,
+    /// Incarnations before this one, as known when recovery began.
+    own_nodes: Vec<NodeId>,
+    must_rebuild: AtomicBool,
     own_origin: u16,
     shards: Box<[Mutex<Shard>]>,
     indexes: Vec<Mutex<keytrie::Index<EntryPtr>>>,

@@ -12,7 +12,7 @@ use super::stage::Stage;
 use super::write::Writer;
 use super::{Engine, EngineStats, Peers, new_shards};
 use crate::disk::Disk;
-use crate::effect::batch::{Batch, BatchError, BatchKind};
+use crate::effect::batch::{Batch, BatchError, BatchKind, FLAG_SOLO};
 use crate::log::{Identity, Log, LogError, LogOptions, Recovered};
 use crate::replication::Member;
 use crate::replication::horizon::Horizon;
@@ -80,6 +80,8 @@ impl Default for EngineConfig {
 pub enum OpenError {
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error("working the state out again from the log: {0}")]
+    Rebuild(String),
 }
 
 impl Engine {
@@ -116,6 +118,9 @@ impl Engine {
         engine.writer.lock().received = engine.shown.lock().clone();
         *engine.stage.lock() = Stage::new(engine.node, written, hlc);
         engine.log = Some(Arc::new(log));
+        if engine.must_rebuild.load(Relaxed) {
+            engine.rebuild().map_err(|e| OpenError::Rebuild(e.to_string()))?;
+        }
         Ok((Arc::new(engine), recovered))
     }
 
@@ -145,6 +150,8 @@ impl Engine {
             node,
             own_origin,
             own: RwLock::new(own),
+            own_nodes: identity.nodes.clone(),
+            must_rebuild: AtomicBool::new(false),
             shards: new_shards(),
             indexes: (0..databases).map(|_| Mutex::default()).collect(),
             origins,
@@ -199,14 +206,16 @@ impl Engine {
                 Ok(())
             }
             BatchKind::Effects => {
-                let solo = batch.header.flags & crate::effect::batch::FLAG_SOLO != 0;
-                *hlc = (*hlc).max(self.fold_batch(batch, Some(solo), None)?);
-                let mut peers = self.peers.lock();
-                if solo {
-                    peers.base_cut.advance(batch.header.origin, batch.header.last());
+                // It was written without knowing what is folded here already: the live node worked its state out again then.
+                if self.misses_base(batch)? {
+                    self.must_rebuild.store(true, Relaxed);
                 }
-                let context = batch.context()?;
-                peers.contexts.entry(batch.header.origin).or_default().join(&context);
+                let ours = self.own_nodes.contains(&batch.header.origin);
+                let solo = ours && batch.header.flags & FLAG_SOLO != 0;
+                *hlc = (*hlc).max(self.fold_batch(batch, Some(solo), None)?);
+                if solo {
+                    self.peers.lock().base_cut.advance(batch.header.origin, batch.header.last());
+                }
                 Ok(())
             }
         }

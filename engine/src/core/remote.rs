@@ -18,13 +18,13 @@ use crate::state::table::shard_of;
 type AllShards<'e> = Vec<MutexGuard<'e, Shard>>;
 
 /// The shards that a unit of remote effects touches, held.
-enum Reach<'r, 'e> {
+enum Reach<'r, 'e, 'o> {
     All(&'r mut AllShards<'e>),
     /// Sorted by number.
-    Some(&'r mut Vec<(usize, MutexGuard<'e, Shard>)>),
+    Some(&'r mut Vec<(usize, MutexGuard<'o, Shard>)>),
 }
 
-impl Reach<'_, '_> {
+impl Reach<'_, '_, '_> {
     fn shard(&mut self, at: usize) -> &mut Shard {
         match self {
             Reach::All(all) => &mut all[at],
@@ -186,7 +186,7 @@ impl Engine {
     }
 
     /// True when the batch was written without knowing something that was folded here as stable.
-    fn misses_base(&self, batch: &Batch<'_>) -> Result<bool, ReplicaError> {
+    pub(super) fn misses_base(&self, batch: &Batch<'_>) -> Result<bool, BatchError> {
         let context = batch.context()?;
         let mut peers = self.peers.lock();
         let known = peers.contexts.entry(batch.header.origin).or_default();
@@ -197,7 +197,7 @@ impl Engine {
 
     /// Works the state out again from the log with nothing taken as stable. For the rare case that a member appears with writes
     /// made before it knew what others had already settled.
-    fn rebuild(&self) -> Result<(), ReplicaError> {
+    pub(super) fn rebuild(&self) -> Result<(), ReplicaError> {
         let Some(log) = &self.log else { return Ok(()) };
         self.stats.rebuilds.fetch_add(1, Relaxed);
         // Nobody sees the state in between.
