@@ -70,7 +70,11 @@ impl Bench {
         let uses_atoll = !options.self_test && !groups.is_empty();
         let atoll = match &options.server {
             _ if !uses_atoll => None,
-            Some(path) => Some(path.clone()),
+            Some(path) => Some(std::fs::canonicalize(path).map_err(|source| BenchError::File {
+                operation: "find",
+                path: path.clone(),
+                source,
+            })?),
             None => Some(build_atoll(&target)?),
         };
         let children = Children::open(&target.join("bench"))?;

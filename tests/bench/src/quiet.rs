@@ -46,6 +46,11 @@ impl Quiet {
         }
     }
 
+    /// Whether waiting for quiet is still worth anything.
+    pub fn has_patience(&self) -> bool {
+        !self.budget.get().is_zero()
+    }
+
     fn spend(&self, waited: Duration) {
         self.budget.set(self.budget.get().saturating_sub(waited));
     }

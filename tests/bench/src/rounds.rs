@@ -208,8 +208,7 @@ impl<T: Subject> Round<'_, T> {
 
     /// Measures one cell on both sides; again if other processes disturbed it.
     pub fn measure(&mut self, cell: &str, run: impl FnMut(&mut T) -> Result<Reading, BenchError>) {
-        let retries = if self.bench.options.quick { 0 } else { RETRIES };
-        self.measure_with(cell, retries, run);
+        self.measure_with(cell, RETRIES, run);
     }
 
     /// As [`Round::measure`], for what changes the server so that it cannot be done twice.
@@ -229,7 +228,8 @@ impl<T: Subject> Round<'_, T> {
         }
         let mut taken = self.sample(&mut run);
         for _ in 0..retries {
-            if !matches!(&taken, Ok(Sample { noise: Some(_), .. })) {
+            let noisy = matches!(&taken, Ok(Sample { noise: Some(_), .. }));
+            if !noisy || !self.bench.quiet.has_patience() {
                 break;
             }
             taken = self.sample(&mut run);

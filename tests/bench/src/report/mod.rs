@@ -25,10 +25,10 @@ impl Report {
         for group in groups {
             for line in &group.lines {
                 let summary = Summary::of(line, cells.get(&line.cell), group.skipped(bench, line));
-                notes.extend(summary.notes.iter().cloned());
                 lines.push(summary);
             }
         }
+        notes.extend(noise(cells));
         Report { head: head(bench), lines, notes }
     }
 
@@ -50,6 +50,18 @@ impl Report {
     }
 }
 
+/// Notes by cell; where nearly everything was noisy, that is the one thing to know.
+fn noise(cells: &BTreeMap<String, Cell>) -> Vec<String> {
+    let disturbed = cells.values().filter(|cell| cell.noisy_count() * 2 > cell.samples.len()).count();
+    if disturbed > 3 && disturbed * 4 > cells.len() * 3 {
+        return vec![format!(
+            "{disturbed} of {} measurements were disturbed by other processes in most rounds: this run does not count",
+            cells.len()
+        )];
+    }
+    cells.iter().flat_map(|(name, cell)| summary::notes(name, cell)).collect()
+}
+
 /// The rows and their bars.
 pub fn list(groups: &[Group]) -> String {
     table::rows(groups.iter().flat_map(|group| &group.lines))
@@ -69,7 +81,8 @@ fn head(bench: &Bench) -> Vec<String> {
     let rounds = bench.options.rounds();
     let pinning = match bench.machine.core_count() {
         1 => "one core, nothing pinned",
-        _ => "server on one core, client on another (two reactors and two nodes: see docs of their rows)",
+        2 | 3 => "server on one core, client on another; two reactors and two nodes unpinned",
+        _ => "server on one core (two reactors and two nodes on two), client on the others",
     };
     out.push(format!("{}; {pinning}", bench.machine.describe()));
     out.push(format!(

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::rounds::{Cell, Reading, Sample};
-use crate::rows::line::{Criterion, Line, Metric, On};
+use crate::rows::line::{Criterion, Line, On};
 use crate::statistics::{Ratio, median};
 
 /// Differences below this are ties on a noisy machine.
@@ -51,7 +51,6 @@ pub struct Summary {
     pub verdict: Verdict,
     pub noisy_rounds: usize,
     pub rounds: usize,
-    pub notes: Vec<String>,
 }
 
 impl Summary {
@@ -85,9 +84,8 @@ impl Summary {
             ratio,
             cpu_ratio,
             verdict,
-            noisy_rounds: cell.noisy_count(),
+            noisy_rounds: if line.metric.is_exact() { 0 } else { cell.noisy_count() },
             rounds: cell.samples.len(),
-            notes: notes(line, cell, &counted),
         }
     }
 }
@@ -102,50 +100,54 @@ fn verdict(line: &Line, ours: Option<f64>, ratio: Option<Ratio>, cpu_ratio: Opti
     let mut aim = line.bar.iter().any(|criterion| criterion.aim.is_some());
     for criterion in &line.bar {
         let Some(value) = measured(criterion) else { return Verdict::Failed("nothing was measured".into()) };
-        // A machine's noise moves times; bytes it does not.
         let score = criterion.bound.score(value);
         worst = worst.min(score);
         aim &= criterion.aim.is_none_or(|aim| score >= criterion.bound.score(aim));
     }
-    let exact = line.metric == Metric::BytesPerKey;
     match worst {
         _ if line.bar.is_empty() => Verdict::NoBar,
         score if score >= 1.0 => Verdict::Met { aim },
-        score if score > 1.0 - TIE && !exact => Verdict::Tie,
+        score if score > 1.0 - TIE && !line.metric.is_exact() => Verdict::Tie,
         _ => Verdict::Missed,
     }
 }
 
-/// What a reader must know before believing the figure.
-fn notes(line: &Line, cell: &Cell, counted: &[&Sample]) -> Vec<String> {
-    let mut out = Vec::new();
+/// What a reader must know of a cell before believing its figures. Who waited for whom is told of quiet rounds only.
+pub fn notes(name: &str, cell: &Cell) -> Vec<String> {
+    let counted = cell.counted();
     let noisy = cell.noisy_count();
     if noisy > 0 {
+        let rounds = cell.samples.len();
         let reason = cell.samples.iter().find_map(|sample| sample.noise.as_deref()).unwrap_or("busy");
-        let used =
-            if counted.len() + noisy == cell.samples.len() { "left out" } else { "counted all the same" };
-        out.push(format!(
-            "{}: {noisy} of {} rounds noisy ({reason}), {used}",
-            line.title,
-            cell.samples.len()
-        ));
+        let left_out = counted.len() < rounds;
+        let used = if left_out { "left out" } else { "counted all the same" };
+        let note = format!("{name}: {noisy} of {rounds} rounds noisy ({reason}), {used}");
+        if !left_out {
+            return vec![note];
+        }
+        return std::iter::once(note).chain(limits(name, &counted)).collect();
     }
-    for (name, pick) in
-        [("ours", (|s| Some(&s.ours)) as fn(&Sample) -> Option<&Reading>), ("the peer", |s| s.peer.as_ref())]
-    {
+    limits(name, &counted)
+}
+
+/// Where the server was not what limited the figure.
+fn limits(name: &str, counted: &[&Sample]) -> Vec<String> {
+    let mut out = Vec::new();
+    let ours: fn(&Sample) -> Option<&Reading> = |sample| Some(&sample.ours);
+    let peer: fn(&Sample) -> Option<&Reading> = |sample| sample.peer.as_ref();
+    for (side, pick) in [("ours", ours), ("the peer", peer)] {
         let mid = |read: fn(&Reading) -> Option<f64>| median(counted.iter().filter_map(|s| read(pick(s)?)));
-        let (server, client) = (mid(|r| r.server_cores), mid(|r| r.client_cores));
-        let (Some(server), Some(client)) = (server, client) else { continue };
-        let written = mid(|r| r.written_mb_per_s).unwrap_or(0.0);
+        let (Some(server), Some(client)) = (mid(|r| r.server_cores), mid(|r| r.client_cores)) else {
+            continue;
+        };
         if client > BUSY_CORES && server < BUSY_CORES {
             out.push(format!(
-                "{}: the client was the limit with {name} (client {client:.2} core, server {server:.2})",
-                line.title
+                "{name}: the client was the limit of {side} (client {client:.2} core, server {server:.2})"
             ));
         } else if server < IDLE_CORES && client < IDLE_CORES {
+            let written = mid(|r| r.written_mb_per_s).unwrap_or(0.0);
             out.push(format!(
-                "{}: {name} waited (server {server:.2} core, client {client:.2}, {written:.0} MB/s towards the disk)",
-                line.title
+                "{name}: {side} waited (server {server:.2} core, client {client:.2}, {written:.0} MB/s towards the disk)"
             ));
         }
     }
@@ -156,7 +158,7 @@ fn notes(line: &Line, cell: &Cell, counted: &[&Sample]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::rounds::Side;
-    use crate::rows::line::Bound;
+    use crate::rows::line::{Bound, Metric};
 
     fn line(limit: f64, aim: f64) -> Line {
         let on = On::Ratio;
@@ -214,11 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn a_side_that_waited_is_named_with_what_it_wrote() {
+        let mut cell = cell(&[(2.0, 1.0)]);
+        let waiting = Reading { server_cores: Some(0.3), client_cores: Some(0.2), ..cell.samples[0].ours };
+        cell.samples[0].ours = Reading { written_mb_per_s: Some(140.0), ..waiting };
+        cell.samples[0].peer = Some(Reading { client_cores: Some(0.99), ..waiting });
+        let notes = notes("row", &cell);
+        assert_eq!(notes[0], "row: ours waited (server 0.30 core, client 0.20, 140 MB/s towards the disk)");
+        assert_eq!(notes[1], "row: the client was the limit of the peer (client 0.99 core, server 0.30)");
+    }
+
+    #[test]
     fn a_noisy_round_is_named_and_left_out() {
         let mut cell = cell(&[(2.0, 1.0), (2.0, 1.0), (9.0, 1.0)]);
         cell.samples[2].noise = Some("others".into());
         let summary = Summary::of(&line(1.0, 1.0), Some(&cell), None);
         assert_eq!(summary.ours, Some(2.0));
-        assert!(summary.notes[0].contains("1 of 3 rounds noisy (others), left out"), "{:?}", summary.notes);
+        assert_eq!(notes("row", &cell), ["row: 1 of 3 rounds noisy (others), left out"]);
     }
 }

@@ -28,6 +28,11 @@ impl Metric {
         }
     }
 
+    /// Other processes do not move it: no ties, no noisy rounds.
+    pub fn is_exact(self) -> bool {
+        self == Metric::BytesPerKey
+    }
+
     pub fn format(self, value: f64) -> String {
         match self {
             Metric::PerSecond => format!("{}/s", scaled(value)),
