@@ -44,6 +44,8 @@ pub enum BenchError {
     Stalled(u64),
     #[error("{what} did not happen within {seconds} s")]
     TooLate { what: String, seconds: u64 },
+    #[error("{0} is not honoured by this server: {1}")]
+    Ignored(&'static str, String),
     #[error("wrong result: {0}")]
     Wrong(String),
     #[error("redis-benchmark's output has no {0}")]

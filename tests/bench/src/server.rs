@@ -146,6 +146,7 @@ pub struct Server {
     address: SocketAddr,
     directory: PathBuf,
     program: String,
+    setup: Setup,
 }
 
 impl Server {
@@ -181,6 +182,7 @@ impl Server {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             directory,
             program: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            setup: setup.clone(),
         };
         server.await_ready()?;
         Ok(server)
@@ -234,6 +236,16 @@ impl Server {
         self.address
     }
 
+    /// The setup it was started with.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Bytes in the files of its directory.
+    pub fn disk_bytes(&self) -> u64 {
+        disk_bytes(&self.directory)
+    }
+
     pub fn connect(&self) -> Result<Connection, BenchError> {
         Connection::open(self.address)
     }
@@ -249,6 +261,16 @@ impl Drop for Server {
 
 fn log_path(directory: &Path) -> PathBuf {
     directory.join("output.log")
+}
+
+fn disk_bytes(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(data) if data.is_dir() => disk_bytes(&entry.path()),
+        Ok(data) => data.len(),
+        Err(_) => 0,
+    });
+    bytes.sum()
 }
 
 /// Ports are taken in turn, starting at a place of this process' own, and tried by binding them.
