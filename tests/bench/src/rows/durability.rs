@@ -5,7 +5,7 @@ use crate::error::BenchError;
 use crate::lean::Workload;
 use crate::redis_benchmark;
 use crate::rounds::{Recorder, Sides, alternate};
-use crate::server::{Durability, Setup};
+use crate::server::{Durability, Program, Server, Setup};
 
 use super::line::{Metric, at_least, at_most};
 use super::{Group, Line, Tool};
@@ -101,8 +101,26 @@ fn run_log_cost(bench: &Bench, recorder: &mut Recorder) -> Result<(), BenchError
         |setup| bench.start(setup),
         |round| {
             round.each(|server| bench.fill_strings(server))?;
-            round.measure(LOG_COST, |server| bench.measure(server, Workload::Set { keys }, 16));
+            round.measure(LOG_COST, |server| {
+                let before = server.disk_bytes();
+                let reading = bench.measure(server, Workload::Set { keys }, 16)?;
+                check_log(server, server.disk_bytes().saturating_sub(before), reading.requests.unwrap_or(0))?;
+                Ok(reading)
+            });
             Ok(())
         },
     )
+}
+
+/// A server that ignored the option would make the log look free. A log holds at least every request's value; segments
+/// may be allocated ahead, so a server with a log passes if it wrote anything like that since its start.
+fn check_log(server: &Server, grown_bytes: u64, requests: u64) -> Result<(), BenchError> {
+    let without = server.setup().environment == Some(WITHOUT_LOG);
+    if without && grown_bytes > requests {
+        return Err(BenchError::Ignored(WITHOUT_LOG.0, format!("its directory grew by {grown_bytes} bytes")));
+    }
+    if server.setup().program == Program::Atoll && !without && server.disk_bytes() < requests {
+        return Err(BenchError::Wrong("the server that should keep a log wrote none".into()));
+    }
+    Ok(())
 }

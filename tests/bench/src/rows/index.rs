@@ -4,13 +4,17 @@ use crate::bench::Bench;
 use crate::error::BenchError;
 use crate::lean::{self, Load, Span, Workload};
 use crate::rounds::{Reading, Recorder, Sides, alternate};
-use crate::server::Setup;
+use crate::server::{Program, Server, Setup};
 
 use super::line::at_least;
+use super::scan::walk_ends_within;
 use super::{Group, Line};
 
 const TITLE: &str = "SET of new keys: ordered index against table only P=16 lean";
 const PIPELINE: usize = 16;
+/// One key in ten thousand has it.
+const RARE_PREFIX: &str = "new:0000";
+const WALK_CALLS_MAX: usize = 200;
 /// Honoured by atoll for this row only: keys do not enter the ordered index.
 const WITHOUT_INDEX: (&str, &str) = ("ATOLL_BENCH_NO_INDEX", "1");
 
@@ -34,9 +38,25 @@ fn run(bench: &Bench, recorder: &mut Recorder) -> Result<(), BenchError> {
                     span: Span::Requests(count),
                     ..bench.load(server, Workload::NewKeys { from: 0 }, PIPELINE)
                 };
-                Ok(Reading::of(&lean::run(server.address(), &load)?))
+                let reading = Reading::of(&lean::run(server.address(), &load)?);
+                check_index(server)?;
+                Ok(reading)
             });
             Ok(())
         },
     )
+}
+
+/// A server that ignored the option would make the index look free. With the index a walk of a rare prefix is a few
+/// calls; without, it visits every key.
+fn check_index(server: &Server) -> Result<(), BenchError> {
+    if server.setup().program != Program::Atoll {
+        return Ok(());
+    }
+    let is_short = walk_ends_within(&mut server.connect()?, RARE_PREFIX, WALK_CALLS_MAX)?;
+    match (server.setup().environment == Some(WITHOUT_INDEX), is_short) {
+        (true, true) => Err(BenchError::Ignored(WITHOUT_INDEX.0, "its prefix walks are short".into())),
+        (false, false) => Err(BenchError::Wrong("the ordered index is not used by prefix walks".into())),
+        _ => Ok(()),
+    }
 }

@@ -96,6 +96,23 @@ fn iterate(connection: &mut Connection, prefix: u64) -> Result<(), BenchError> {
     Ok(())
 }
 
+/// Whether an iteration over a prefix takes at most `calls_max` calls.
+pub fn walk_ends_within(
+    connection: &mut Connection,
+    prefix: &str,
+    calls_max: usize,
+) -> Result<bool, BenchError> {
+    let pattern = format!("{prefix}*");
+    let mut cursor = b"0".to_vec();
+    for _ in 0..calls_max {
+        cursor = page(connection.call(&[b"SCAN", &cursor, b"MATCH", pattern.as_bytes()])?)?.0;
+        if cursor == b"0" {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn page(reply: Value) -> Result<(Vec<u8>, Vec<Vec<u8>>), BenchError> {
     let Value::Array(parts) = &reply else { return Err(unexpected("SCAN", &reply)) };
     let [Value::Bulk(cursor), Value::Array(keys)] = parts.as_slice() else {
