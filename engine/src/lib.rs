@@ -3,9 +3,16 @@
 //! Invariant: no sockets, files, clocks, threads or OS randomness; time and IO are arguments and traits, so that the
 //! simulator runs this code as it ships.
 
+pub mod commands;
+pub mod core;
+pub mod disk;
 pub mod effect;
+pub mod glob;
+pub mod log;
 pub mod merge;
 pub mod number;
 pub mod refusal;
 pub mod replication;
+pub mod safety;
+pub mod session;
 pub mod state;

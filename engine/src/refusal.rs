@@ -8,6 +8,7 @@ use std::borrow::Cow;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
     WrongType,
+    NoAuth,
     Syntax,
     NotInteger,
     NotFloat,
@@ -37,6 +38,7 @@ impl Refusal {
     pub fn text(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Refusal::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
+            Refusal::NoAuth => "NOAUTH Authentication required.",
             Refusal::Syntax => "ERR syntax error",
             Refusal::NotInteger => "ERR value is not an integer or out of range",
             Refusal::NotFloat => "ERR value is not a valid float",

@@ -92,7 +92,8 @@ impl<P: Keyed> Index<P> {
             let take = self.pending.len().min(left).min(CHUNK_MAX);
             let from = self.pending.len() - take;
             let group = &self.pending[from..];
-            let fits = group.iter().rev().take_while(|p| bound.is_none_or(|b| p.key() < b.key())).count().max(1);
+            let fits =
+                group.iter().rev().take_while(|p| bound.is_none_or(|b| p.key() < b.key())).count().max(1);
             let group: Vec<P> = self.pending.drain(self.pending.len() - fits..).rev().collect();
             left -= fits;
             self.len += fits;

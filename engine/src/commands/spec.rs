@@ -2,34 +2,58 @@
 
 use proto::resp::Replies;
 
+use crate::core::Unit;
 use crate::refusal::Refusal;
 use crate::session::Call;
-use crate::unit::Unit;
 
 /// Command flags as COMMAND INFO names them, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Flags(pub u32);
+pub struct Flags(u32);
+
+/// Names in the order in which Redis lists them.
+const FLAG_NAMES: [&str; 21] = [
+    "write",
+    "readonly",
+    "denyoom",
+    "module",
+    "admin",
+    "pubsub",
+    "noscript",
+    "blocking",
+    "loading",
+    "stale",
+    "skip_monitor",
+    "skip_slowlog",
+    "asking",
+    "fast",
+    "no_auth",
+    "may_replicate",
+    "no_mandatory_keys",
+    "no_async_loading",
+    "no_multi",
+    "movablekeys",
+    "allow_busy",
+];
 
 impl Flags {
     pub const NONE: Flags = Flags(0);
     pub const WRITE: Flags = Flags(1);
     pub const READONLY: Flags = Flags(1 << 1);
     pub const DENYOOM: Flags = Flags(1 << 2);
-    pub const ADMIN: Flags = Flags(1 << 3);
-    pub const PUBSUB: Flags = Flags(1 << 4);
-    pub const NOSCRIPT: Flags = Flags(1 << 5);
-    pub const BLOCKING: Flags = Flags(1 << 6);
-    pub const LOADING: Flags = Flags(1 << 7);
-    pub const STALE: Flags = Flags(1 << 8);
-    pub const SKIP_MONITOR: Flags = Flags(1 << 9);
-    pub const SKIP_SLOWLOG: Flags = Flags(1 << 10);
-    pub const ASKING: Flags = Flags(1 << 11);
-    pub const FAST: Flags = Flags(1 << 12);
-    pub const NO_AUTH: Flags = Flags(1 << 13);
-    pub const MOVABLEKEYS: Flags = Flags(1 << 14);
-    pub const ALLOW_BUSY: Flags = Flags(1 << 15);
-    pub const NO_ASYNC_LOADING: Flags = Flags(1 << 16);
-    pub const NO_MULTI: Flags = Flags(1 << 17);
+    pub const ADMIN: Flags = Flags(1 << 4);
+    pub const PUBSUB: Flags = Flags(1 << 5);
+    pub const NOSCRIPT: Flags = Flags(1 << 6);
+    pub const BLOCKING: Flags = Flags(1 << 7);
+    pub const LOADING: Flags = Flags(1 << 8);
+    pub const STALE: Flags = Flags(1 << 9);
+    pub const SKIP_MONITOR: Flags = Flags(1 << 10);
+    pub const SKIP_SLOWLOG: Flags = Flags(1 << 11);
+    pub const FAST: Flags = Flags(1 << 13);
+    pub const NO_AUTH: Flags = Flags(1 << 14);
+    pub const NO_ASYNC_LOADING: Flags = Flags(1 << 17);
+    pub const NO_MULTI: Flags = Flags(1 << 18);
+    pub const MOVABLEKEYS: Flags = Flags(1 << 19);
+    pub const ALLOW_BUSY: Flags = Flags(1 << 20);
 
     pub const fn or(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
@@ -38,23 +62,29 @@ impl Flags {
     pub const fn has(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
     }
+
+    /// Names of the flags set, in Redis' order.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        FLAG_NAMES.iter().enumerate().filter(move |(i, _)| self.0 & 1 << i != 0).map(|(_, n)| *n)
+    }
 }
 
-/// How one key specification finds its keys (COMMAND INFO's `begin_search` and `find_keys`).
+/// Which arguments are keys, from [`KeySpec::begin`] on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FindKeys {
-    /// From argument `first` (1 = right after the name), to `last` (relative to `first` when ≥ 0, negative counts from the end:
-    /// -1 = last argument), every `step`; `limit` as COMMAND INFO.
-    Range { first: usize, last: i32, step: usize, limit: u32 },
-    /// Argument `count_at` holds the number of keys, which begin at `first`.
-    Counted { count_at: usize, first: usize },
+    /// Every `step` up to `last` (relative to the begin when ≥ 0; negative counts from the end, -1 = last argument).
+    Range { last: i32, step: usize, limit: usize },
+    /// The argument `count_at` after the begin holds the number of keys; they begin `first` after the begin.
+    Counted { count_at: usize, first: usize, step: usize },
 }
 
-/// One key specification.
+/// One key specification of COMMAND INFO.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeySpec {
+    /// Index of the argument where it begins (the command's name is 0).
+    pub begin: usize,
     pub find: FindKeys,
-    /// COMMAND INFO flags, e.g. `&["RW", "ACCESS", "UPDATE"]`.
+    /// As COMMAND INFO names them.
     pub flags: &'static [&'static str],
 }
 
@@ -65,19 +95,22 @@ pub enum Scope {
     None,
     /// The shards of the command's keys.
     Keys,
-    /// Shard after shard, as the plan walks ([`Unit::walk`]); everything inside EXEC.
+    /// Shard after shard as the plan walks; everything inside EXEC.
     Walk,
     /// Every shard at once.
     Everything,
 }
 
+/// A plan over keys: reads, then refuses or emits, and replies.
+pub type DataPlan = fn(&mut Unit<'_>, &[&[u8]], &mut Replies<'_>) -> Result<(), Refusal>;
+/// A plan over the session or the server.
+pub type SessionPlan = fn(&mut Call<'_>, &[&[u8]], &mut Replies<'_>) -> Result<(), Refusal>;
+
 /// The code behind a command.
 #[derive(Clone, Copy)]
 pub enum Plan {
-    /// Reads and changes keys.
-    Data(fn(&mut Unit<'_>, &[&[u8]], &mut Replies<'_>) -> Result<(), Refusal>),
-    /// Reads and changes the session or the server.
-    Session(fn(&mut Call<'_, '_>, &[&[u8]], &mut Replies<'_>) -> Result<(), Refusal>),
+    Data(DataPlan),
+    Session(SessionPlan),
     /// Only a container of subcommands.
     Container,
 }
@@ -89,9 +122,17 @@ pub struct ArgSpec {
     /// `key`, `string`, `integer`, `double`, `pattern`, `unix-time`, `pure-token`, `oneof`, `block`.
     pub kind: &'static str,
     pub token: Option<&'static str>,
-    pub optional: bool,
-    pub multiple: bool,
+    pub key_spec_index: Option<i64>,
+    pub since: Option<&'static str>,
+    /// `optional`, `multiple`, `multiple_token`.
+    pub flags: &'static [&'static str],
     pub args: &'static [ArgSpec],
+}
+
+impl ArgSpec {
+    /// Defaults for `..ArgSpec::EMPTY` in the table.
+    pub const EMPTY: ArgSpec =
+        ArgSpec { name: "", kind: "", token: None, key_spec_index: None, since: None, flags: &[], args: &[] };
 }
 
 /// One command or subcommand.
@@ -102,11 +143,11 @@ pub struct CommandSpec {
     /// Redis' convention: counts the name (and the container's), negative = at least.
     pub arity: i32,
     pub flags: Flags,
-    /// ACL categories besides the ones flags imply, e.g. `&["string"]` (without `@`).
+    /// ACL categories as COMMAND INFO lists them (`@read`).
     pub acl: &'static [&'static str],
     pub keys: &'static [KeySpec],
     pub scope: Scope,
-    /// COMMAND DOCS `group`: `string`, `generic`, `set`, `connection`, `server`, `transactions`…
+    /// COMMAND DOCS' group.
     pub group: &'static str,
     pub since: &'static str,
     pub summary: &'static str,
@@ -135,9 +176,46 @@ impl CommandSpec {
         subcommands: &[],
         plan: Plan::Container,
     };
-}
 
-/// Key argument at one position, the commonest specification.
-pub const fn one_key(flags: &'static [&'static str]) -> KeySpec {
-    KeySpec { find: FindKeys::Range { first: 1, last: 0, step: 1, limit: 0 }, flags }
+    /// True when a command of so many arguments (name included) can be this one.
+    pub fn takes(&self, args: usize) -> bool {
+        let arity = self.arity.unsigned_abs() as usize;
+        if self.arity >= 0 { args == arity } else { args >= arity }
+    }
+
+    /// Appends the indices of the arguments that are keys, with the specification that found each. False when the arguments
+    /// make no sense as keys.
+    pub fn key_positions(&self, args: &[&[u8]], out: &mut Vec<(usize, &'static KeySpec)>) -> bool {
+        for spec in self.keys {
+            match spec.find {
+                FindKeys::Range { last, step, limit } => {
+                    let end = match (last, limit) {
+                        (0.., _) => spec.begin + last as usize,
+                        (_, 0 | 1) => (args.len() as i64 + i64::from(last)).max(0) as usize,
+                        (_, limit) => {
+                            let rest = args.len().saturating_sub(spec.begin);
+                            spec.begin + (rest / limit).saturating_sub(1)
+                        }
+                    };
+                    let mut at = spec.begin;
+                    while at <= end && at < args.len() {
+                        out.push((at, spec));
+                        at += step;
+                    }
+                }
+                FindKeys::Counted { count_at, first, step } => {
+                    let text = args.get(spec.begin + count_at).copied().unwrap_or_default();
+                    let count = crate::number::parse_i64(text).and_then(|n| usize::try_from(n).ok());
+                    let from = spec.begin + first;
+                    match count {
+                        Some(count) if count <= args.len().saturating_sub(from) => {
+                            out.extend((0..count).map(|i| (from + i * step, spec)));
+                        }
+                        _ => return false,
+                    }
+                }
+            }
+        }
+        true
+    }
 }

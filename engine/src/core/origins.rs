@@ -20,12 +20,11 @@ impl Origins {
         if let Some(at) = origins.iter().rposition(|n| *n == node) {
             return at as u16;
         }
-        assert!(origins.len() < usize::from(u16::MAX), "fewer than 65,535 incarnations ever write to one store");
+        assert!(
+            origins.len() < usize::from(u16::MAX),
+            "fewer than 65,535 incarnations ever write to one store"
+        );
         origins.push(node);
         (origins.len() - 1) as u16
-    }
-
-    pub fn node(&self, index: u16) -> NodeId {
-        self.0.read()[usize::from(index)]
     }
 }

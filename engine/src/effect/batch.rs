@@ -10,8 +10,8 @@
 
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 
-use super::record::{self, RecordError};
 use super::Effect;
+use super::record::{self, RecordError};
 
 pub const MAGIC: u32 = u32::from_le_bytes(*b"ATB1");
 pub const HEADER_BYTES: usize = 40 + 4;
@@ -27,6 +27,8 @@ pub enum BatchKind {
     Effects = 1,
     /// Local bookkeeping, never sent: the body is the stable frontier at this point of the log.
     Stable = 2,
+    /// Local bookkeeping, never sent: the members known from here on.
+    Members = 3,
 }
 
 /// The fixed part.
@@ -98,8 +100,17 @@ pub fn encode(out: &mut Vec<u8>, header: &BatchHeader, context: &Frontier, recor
 
 /// Appends a mark of the stable frontier (local bookkeeping).
 pub fn encode_stable_mark(out: &mut Vec<u8>, node: NodeId, stable: &Frontier) {
+    encode_bookkeeping(out, BatchKind::Stable, node, stable, &[]);
+}
+
+/// Appends the members known (local bookkeeping; `members` is the engine's encoding).
+pub fn encode_members(out: &mut Vec<u8>, node: NodeId, members: &[u8]) {
+    encode_bookkeeping(out, BatchKind::Members, node, &Frontier::new(), members);
+}
+
+fn encode_bookkeeping(out: &mut Vec<u8>, kind: BatchKind, node: NodeId, frontier: &Frontier, payload: &[u8]) {
     let header = BatchHeader {
-        kind: BatchKind::Stable,
+        kind,
         flags: 0,
         count: 0,
         origin: node,
@@ -108,7 +119,7 @@ pub fn encode_stable_mark(out: &mut Vec<u8>, node: NodeId, stable: &Frontier) {
         body_bytes: 0,
         crc: 0,
     };
-    encode(out, &header, stable, &[]);
+    encode(out, &header, frontier, payload);
 }
 
 /// Reads a header without looking at the body. Needs [`HEADER_BYTES`]; checks magic, kind, flags and sizes, not the checksum.
@@ -124,6 +135,7 @@ pub fn parse_header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
     let kind = match h[12] {
         1 => BatchKind::Effects,
         2 => BatchKind::Stable,
+        3 => BatchKind::Members,
         unknown => return Err(BatchError::UnknownKind(unknown)),
     };
     if h[13] & !FLAG_SOLO != 0 {
@@ -142,7 +154,7 @@ pub fn parse_header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
     let sane = header.first.0 >= 1
         && header.first.0.checked_add(u64::from(header.count)).is_some()
         && header.body_bytes <= BODY_BYTES_MAX
-        && (header.kind == BatchKind::Stable || header.count >= 1)
+        && (header.kind != BatchKind::Effects || header.count >= 1)
         && header.origin != NodeId(0);
     if sane { Ok(header) } else { Err(BatchError::Header) }
 }
@@ -175,6 +187,15 @@ impl<'a> Batch<'a> {
     /// The frontier the batch was written at (or, for a mark, the stable frontier).
     pub fn context(&self) -> Result<Frontier, BatchError> {
         record::take_frontier(&mut &self.body[..]).ok_or(BatchError::Context)
+    }
+
+    /// The body after the frontier.
+    pub fn payload(&self) -> &'a [u8] {
+        let mut rest = self.body;
+        match record::take_frontier(&mut rest) {
+            Some(_) => rest,
+            None => &[],
+        }
     }
 
     /// Decodes the effects in order, stopping after the first error. Yields exactly `count` or ends with an error.

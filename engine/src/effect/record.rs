@@ -320,7 +320,8 @@ mod tests {
             for deps in [Deps::new(), [own].into_iter().collect(), [other, own].into_iter().collect()] {
                 for (db, fresh) in [(0, None), (3, Some(0)), (70_000, Some(123))] {
                     let key: &[u8] = if has_key(kind_of(&op).0) { b"key\0" } else { b"" };
-                    let effect = Effect { hlc: Hlc(1000), db, key, deps: deps.clone(), fresh, op: op.clone() };
+                    let effect =
+                        Effect { hlc: Hlc(1000), db, key, deps: deps.clone(), fresh, op: op.clone() };
                     let mut out = vec![1, 2];
                     encode(&mut out, &effect, id, Hlc(990));
                     let mut input = &out[2..];

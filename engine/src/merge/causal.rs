@@ -62,7 +62,8 @@ impl Causal {
         for dep in deps.iter().filter(|d| d.node != id.node && !known.contains(**d)) {
             let seen = news.get_or_insert_with(|| (*known).clone());
             seen.advance(dep.node, dep.seq);
-            let run = self.runs.iter().find(|r| r.node == dep.node && r.first <= dep.seq && dep.seq <= r.last);
+            let run =
+                self.runs.iter().find(|r| r.node == dep.node && r.first <= dep.seq && dep.seq <= r.last);
             if let Some(run) = run {
                 seen.join(&run.seen);
             }
@@ -71,7 +72,12 @@ impl Causal {
             None => {
                 match own {
                     Some(i) => self.runs[i].last = id.seq,
-                    None => self.runs.push(Run { node: id.node, first: id.seq, last: id.seq, seen: known.clone() }),
+                    None => self.runs.push(Run {
+                        node: id.node,
+                        first: id.seq,
+                        last: id.seq,
+                        seen: known.clone(),
+                    }),
                 }
                 known
             }
@@ -98,7 +104,12 @@ impl Causal {
         self.tips.clear();
         self.tips.push(meta.id);
         self.runs.clear();
-        self.runs.push(Run { node: meta.id.node, first: meta.id.seq, last: meta.id.seq, seen: meta.seen.clone() });
+        self.runs.push(Run {
+            node: meta.id.node,
+            first: meta.id.seq,
+            last: meta.id.seq,
+            seen: meta.seen.clone(),
+        });
     }
 }
 

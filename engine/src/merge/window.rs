@@ -151,7 +151,11 @@ impl Window {
             Op::DeltaFloat(n) => self.update(entry, meta, Update::DeltaFloat(*n)),
             Op::Append(bytes) => self.update(entry, meta, Update::Append((*bytes).into())),
             Op::Overlay { base, offset, bytes } => {
-                self.update(entry, meta, Update::Overlay { base: *base, offset: *offset, bytes: (*bytes).into() });
+                self.update(
+                    entry,
+                    meta,
+                    Update::Overlay { base: *base, offset: *offset, bytes: (*bytes).into() },
+                );
             }
             Op::MemberAdd(members) => self.add(entry, &meta, *members),
             Op::MemberRemove(members) => self.remove(entry, &meta, *members),
@@ -524,7 +528,9 @@ impl Window {
                 return Some(winner.map_or((Hlc(0), NodeId(0)), |i| self.roots[i].meta.rank()));
             }
             match kind {
-                Kind::String => self.updates.iter().map(|u| &u.0).filter(alive).map(Meta::rank).min_by(rank_order),
+                Kind::String => {
+                    self.updates.iter().map(|u| &u.0).filter(alive).map(Meta::rank).min_by(rank_order)
+                }
                 Kind::Set => {
                     let dots = self.adds.values().flat_map(|a| a.dots.iter());
                     dots.filter(alive).map(Meta::rank).min_by(rank_order)

@@ -54,7 +54,9 @@ mod tests {
             assert_eq!(text, value.to_string().into_bytes());
             assert_eq!(parse_i64(&text), Some(value));
         }
-        for text in ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "1a", "9223372036854775808", "-9223372036854775809"] {
+        for text in
+            ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "1a", "9223372036854775808", "-9223372036854775809"]
+        {
             assert_eq!(parse_i64(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse_i64(b"99999999999999999999"), None);

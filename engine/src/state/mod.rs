@@ -1,5 +1,6 @@
 //! State: what the effects add up to.
 
+mod hash_set;
 pub mod set;
 pub mod shard;
 pub mod table;

@@ -44,6 +44,7 @@ enum Slot {
 }
 
 /// What folding needs to know of the world.
+#[derive(Clone)]
 pub(crate) struct World<'a> {
     /// No peers: everything is stable at once.
     pub solo: bool,
@@ -137,11 +138,8 @@ impl Shard {
     }
 
     /// The tips an effect on this key must name.
-    pub(crate) fn tips(&self, entry: &Entry<'_>, out: &mut crate::effect::Deps) {
-        if !entry.windowed() {
-            return;
-        }
-        match self.windows.get(&entry.ptr()) {
+    pub(crate) fn tips(&self, ptr: EntryPtr, out: &mut crate::effect::Deps) {
+        match self.windows.get(&ptr) {
             Some(Slot::Assigned { id, .. }) => out.push(*id),
             Some(Slot::Open(window)) => out.extend(window.tips().iter().copied()),
             None => {}
@@ -460,6 +458,43 @@ impl Shard {
         });
     }
 
+    /// Hands the pending new keys of a database to the index; returns how many died in its run since the last time.
+    pub(crate) fn take_tail(&mut self, db: u32, into: &mut Vec<EntryPtr>) -> usize {
+        let Some(part) = self.parts.get_mut(db as usize) else { return 0 };
+        for ptr in part.tail.pointers() {
+            // SAFETY: held by the tail, so not freed; we hold the shard.
+            unsafe { ptr.entry() }.set_in_run();
+        }
+        into.extend(part.tail.take());
+        std::mem::take(&mut self.dead_in_run[db as usize])
+    }
+
+    /// How many entries died in the index's run since the last time.
+    pub(crate) fn take_dead(&mut self, db: u32) -> usize {
+        self.dead_in_run.get_mut(db as usize).map_or(0, std::mem::take)
+    }
+
+    /// Two databases change places: whoever watches a key of either is told.
+    pub(crate) fn touch_swapped(&mut self, a: u32, b: u32) {
+        self.watchers.touch_all(None, |db, _| db == a || db == b);
+    }
+
+    /// Forgets every key.
+    pub(crate) fn reset(&mut self, indexed: bool) {
+        self.watchers.touch_all(None, |_, _| true);
+        self.windows.clear();
+        self.unstable.clear();
+        self.due.clear();
+        for db in 0..self.parts.len() as u32 {
+            let part = self.part(db);
+            part.ghosts = 0;
+            part.expires = 0;
+            for ptr in part.table.drain() {
+                self.retire(db, ptr, indexed);
+            }
+        }
+    }
+
     /// Bytes held for keys: slots, entries, windows (approximate, for INFO).
     pub fn unstable_len(&self) -> usize {
         self.unstable.len()
@@ -469,21 +504,31 @@ impl Shard {
 impl Drop for Shard {
     fn drop(&mut self) {
         for part in &mut self.parts {
-            let in_tail = part.tail.take();
+            // Dead entries that only the tail still knows.
+            for ptr in part.tail.take() {
+                if keytrie::Keyed::is_dead(&ptr) {
+                    free_dead(ptr);
+                }
+            }
             for ptr in part.table.drain() {
-                // SAFETY: the shard goes and nothing of the engine is used after it; entries in the run are freed by
-                // their index, which outlives no shard.
+                // SAFETY: out of the table; entries in the run are freed by their index, which is cleared after the shards.
                 unsafe {
-                    if !ptr.entry().in_run() {
-                        ptr.free();
-                    } else {
+                    if ptr.entry().in_run() {
                         ptr.entry().kill();
+                    } else {
+                        ptr.free();
                     }
                 }
             }
-            drop(in_tail);
         }
     }
+}
+
+/// Frees an entry that an index handed back.
+pub(crate) fn free_dead(ptr: EntryPtr) {
+    assert!(keytrie::Keyed::is_dead(&ptr), "an index hands back dead entries only");
+    // SAFETY: dead entries are out of every table, and the index that held this one let go of it.
+    unsafe { ptr.free() }
 }
 
 /// A missing key needs an entry for this effect.

@@ -36,6 +36,11 @@ impl WatchFlag {
         &self.keys
     }
 
+    /// Hashes of the watched keys, to lock them.
+    pub(crate) fn hashes(&self, hash: impl Fn(&[u8]) -> u64) -> Vec<u64> {
+        self.keys.lock().iter().map(|k| hash(&k.key)).collect()
+    }
+
     pub fn is_watching(&self) -> bool {
         !self.keys.lock().is_empty()
     }

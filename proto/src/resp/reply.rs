@@ -163,7 +163,13 @@ impl<'a> Replies<'a> {
         if len < 10 {
             self.out.extend_from_slice(&[kind, b'0' + len as u8, b'\r', b'\n']);
         } else if len < 100 {
-            self.out.extend_from_slice(&[kind, b'0' + (len / 10) as u8, b'0' + (len % 10) as u8, b'\r', b'\n']);
+            self.out.extend_from_slice(&[
+                kind,
+                b'0' + (len / 10) as u8,
+                b'0' + (len % 10) as u8,
+                b'\r',
+                b'\n',
+            ]);
         } else {
             self.out.push(kind);
             self.decimal(len as i64);

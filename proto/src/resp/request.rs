@@ -117,6 +117,13 @@ impl Requests {
         out.extend(self.args[from..to].iter().map(|arg| self.slice(*arg, input)));
     }
 
+    /// The arguments of a command.
+    #[inline]
+    pub fn args_of<'a>(&'a self, command: usize, input: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let (from, to) = self.bounds(command);
+        self.args[from..to].iter().map(|arg| self.slice(*arg, input))
+    }
+
     /// Input bytes up to the end of a command.
     pub fn end(&self, command: usize) -> usize {
         self.ends[command].1
@@ -159,7 +166,12 @@ impl RequestParser {
     /// Parses up to `max_commands` complete commands from the front of `input` into `out` (cleared first); returns the bytes they
     /// took, which the caller drops from the front before the next call. Commands before a malformed one are delivered; the error
     /// comes with the call that finds no command before it.
-    pub fn parse(&mut self, input: &[u8], max_commands: usize, out: &mut Requests) -> Result<usize, ProtocolError> {
+    pub fn parse(
+        &mut self,
+        input: &[u8],
+        max_commands: usize,
+        out: &mut Requests,
+    ) -> Result<usize, ProtocolError> {
         out.clear();
         let mut consumed = 0;
         if let Some(error) = self.failed.clone() {
@@ -204,7 +216,9 @@ impl RequestParser {
             if rest[0] != b'*' {
                 return self.inline(rest, out);
             }
-            let Some(line) = self.line(rest, ProtocolError::MultibulkLine)? else { return Ok(Step::Incomplete) };
+            let Some(line) = self.line(rest, ProtocolError::MultibulkLine)? else {
+                return Ok(Step::Incomplete);
+            };
             let count = length(&rest[1..line]).ok_or(ProtocolError::MultibulkLength)?;
             if count > self.limits.args_max as i64 {
                 return Err(ProtocolError::MultibulkLength);

@@ -295,6 +295,14 @@ impl<'t> Entry<'t> {
         Some(ValueRef::String(unsafe { std::slice::from_raw_parts(self.room().add(at), len) }))
     }
 
+    /// As [`Entry::value`], for as long as the shard is held.
+    pub fn into_value(self) -> Option<ValueRef<'t>> {
+        let value: ValueRef<'_> = self.value()?;
+        // SAFETY: the value lives in the entry's memory, which the shard's holder keeps unchanged for 't: this `Entry`,
+        // the only one, is consumed.
+        Some(unsafe { std::mem::transmute::<ValueRef<'_>, ValueRef<'t>>(value) })
+    }
+
     fn inline_place(&self) -> (usize, usize) {
         let at = if self.flag(EXPIRES) { 8 } else { 0 };
         (at, self.meta() as usize >> VALUE_AT & VALUE_MAX)
@@ -427,8 +435,7 @@ mod tests {
             let key = vec![b'k'; key_len];
             for value_len in [0, 1, 8, 32, 2039, 2040, 2047, 2048, 5000] {
                 let value = vec![b'v'; value_len];
-                for (first, second) in
-                    [(Expiry::NEVER, Expiry::at_ms(9)), (Expiry::at_ms(5), Expiry::NEVER)]
+                for (first, second) in [(Expiry::NEVER, Expiry::at_ms(9)), (Expiry::at_ms(5), Expiry::NEVER)]
                 {
                     with_entry(&key, value_len, first != Expiry::NEVER, |e| {
                         e.set_tip(3, 1 << 40);

@@ -1,0 +1,8 @@
+//! The table's entries, by group.
+
+pub mod connection;
+pub mod generic;
+pub mod server;
+pub mod set;
+pub mod string;
+pub mod transactions;

@@ -1,0 +1,41 @@
+//! Commands on keys of any type.
+
+mod delete;
+mod expire;
+mod flush;
+mod keys;
+mod object;
+mod rename;
+
+pub use delete::{del, exists, touch, type_, unlink};
+pub use expire::{expire, expireat, expiretime, persist, pexpire, pexpireat, pexpiretime, pttl, ttl};
+pub use flush::{flushall, flushdb, swapdb};
+pub(in crate::commands) use keys::scan_args;
+pub use keys::{dbsize, keys, randomkey, scan};
+pub use object::{object_encoding, object_freq, object_help, object_idletime, object_refcount};
+pub use rename::{copy, move_, rename, renamenx};
+
+use crate::core::{Key, Unit};
+use crate::effect::{Expiry, Members, Op, Payload};
+use crate::state::value::{Value, ValueRef};
+
+/// A live key's value and expiry, owned.
+pub(super) fn whole(unit: &mut Unit<'_>, key: &Key<'_>) -> Option<(Value, Expiry)> {
+    let value = unit.value(key)?.to_value();
+    Some((value, unit.expiry(key)?))
+}
+
+/// Assigns a whole value of any type.
+pub(super) fn assign_whole(unit: &mut Unit<'_>, key: &Key<'_>, value: &Value, expiry: Expiry) {
+    match value.as_ref() {
+        ValueRef::String(bytes) => {
+            unit.emit(key, Op::Assign { payload: Payload::String(bytes), expiry });
+        }
+        ValueRef::Set(set) => {
+            let members = set.to_vec();
+            let slices: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
+            let payload = Payload::Set(Members::Slices(&slices));
+            unit.emit(key, Op::Assign { payload, expiry });
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! SADD, SREM, SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SMOVE, SSCAN.
+
+use proto::resp::Replies;
+
+use crate::commands::generic::scan_args;
+use crate::core::Unit;
+use crate::effect::{Members, Op};
+use crate::glob;
+use crate::refusal::Refusal;
+
+/// The distinct arguments, in order of first appearance, for which `keep` holds.
+fn distinct<'a>(args: &[&'a [u8]], keep: impl Fn(&[u8]) -> bool) -> Vec<&'a [u8]> {
+    let mut seen = std::collections::HashSet::<&[u8], xxhash_rust::xxh3::Xxh3DefaultBuilder>::default();
+    args.iter().copied().filter(|m| keep(m) && (args.len() == 1 || seen.insert(m))).collect()
+}
+
+pub fn sadd(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let key = unit.key(args[1]);
+    let set = unit.set(&key)?;
+    let new = distinct(&args[2..], |m| set.is_none_or(|set| !set.contains(m)));
+    // With peers an add renews a member that a concurrent remove may cancel; alone it would be a no-op.
+    let all = distinct(&args[2..], |_| true);
+    let emitted = if unit.is_alone() { &new } else { &all };
+    if !emitted.is_empty() {
+        unit.emit(&key, Op::MemberAdd(Members::Slices(emitted)));
+    }
+    reply.integer(new.len() as i64);
+    Ok(())
+}
+
+pub fn srem(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let key = unit.key(args[1]);
+    let gone = match unit.set(&key)? {
+        Some(set) => distinct(&args[2..], |m| set.contains(m)),
+        None => Vec::new(),
+    };
+    if !gone.is_empty() {
+        unit.emit(&key, Op::MemberRemove(Members::Slices(&gone)));
+    }
+    reply.integer(gone.len() as i64);
+    Ok(())
+}
+
+pub fn scard(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let key = unit.key(args[1]);
+    let len = unit.set(&key)?.map_or(0, |set| set.len());
+    reply.integer(len as i64);
+    Ok(())
+}
+
+pub fn sismember(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let key = unit.key(args[1]);
+    let has = unit.set(&key)?.is_some_and(|set| set.contains(args[2]));
+    reply.integer(i64::from(has));
+    Ok(())
+}
+
+pub fn smismember(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let key = unit.key(args[1]);
+    let set = unit.set(&key)?;
+    reply.array(args.len() - 2);
+    for member in &args[2..] {
+        reply.integer(i64::from(set.is_some_and(|set| set.contains(member))));
+    }
+    Ok(())
+}
+
+pub fn smembers(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let key = unit.key(args[1]);
+    match unit.set(&key)? {
+        Some(set) => {
+            reply.set(set.len());
+            set.for_each(|m| reply.bulk(m));
+        }
+        None => reply.set(0),
+    }
+    Ok(())
+}
+
+pub fn smove(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let (from, to, member) = (unit.key(args[1]), unit.key(args[2]), args[3]);
+    // As Redis: a missing source answers before the types are looked at.
+    if unit.kind(&from).is_none() {
+        reply.integer(0);
+        return Ok(());
+    }
+    let has = unit.set(&from)?.is_some_and(|set| set.contains(member));
+    unit.set(&to)?;
+    if has && from.bytes != to.bytes {
+        unit.emit(&from, Op::MemberRemove(Members::Slices(&[member])));
+        unit.emit(&to, Op::MemberAdd(Members::Slices(&[member])));
+    }
+    reply.integer(i64::from(has));
+    Ok(())
+}
+
+pub fn sscan(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let scan = scan_args(&args[2..], false)?;
+    let key = unit.key(args[1]);
+    let mut found = Vec::new();
+    let next = match unit.set(&key)? {
+        Some(set) => set.scan(scan.cursor, scan.count, &mut |m| {
+            if scan.pattern.is_none_or(|p| glob::matches(p, m)) {
+                found.push(m.to_vec());
+            }
+        }),
+        None => 0,
+    };
+    reply.array(2);
+    reply.bulk(next.to_string().as_bytes());
+    reply.array(found.len());
+    found.iter().for_each(|m| reply.bulk(m));
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! SPOP, SRANDMEMBER.
+
+use std::collections::BTreeSet;
+
+use proto::resp::Replies;
+
+use crate::commands::args;
+use crate::core::Unit;
+use crate::effect::{Members, Op};
+use crate::refusal::Refusal;
+use crate::state::set::SetValue;
+
+/// `count` distinct members at random.
+fn choose(set: &SetValue, count: usize, random: &mut dyn FnMut() -> u64) -> Vec<Vec<u8>> {
+    if count * 3 > set.len() {
+        // Most of the set: shuffle all of it far enough.
+        let mut all = set.to_vec();
+        for i in 0..count.min(all.len()) {
+            let other = i + (random() % (all.len() - i) as u64) as usize;
+            all.swap(i, other);
+        }
+        all.truncate(count);
+        return all;
+    }
+    let mut chosen = BTreeSet::new();
+    while chosen.len() < count {
+        if let Some(member) = set.random(random) {
+            chosen.insert(member.into_owned());
+        }
+    }
+    chosen.into_iter().collect()
+}
+
+pub fn spop(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let out_of_range = Refusal::Text("ERR value is out of range, must be positive");
+    let count = match args[2..] {
+        [] => None,
+        [count] => {
+            let count = args::integer(count)?;
+            Some(usize::try_from(count).map_err(|_| out_of_range)?)
+        }
+        _ => return Err(Refusal::Syntax),
+    };
+    let key = unit.key(args[1]);
+    let mut seed = unit.random();
+    let mut random = move || splitmix(&mut seed);
+    let popped = match unit.set(&key)? {
+        Some(set) => choose(set, count.unwrap_or(1).min(set.len()), &mut random),
+        None => Vec::new(),
+    };
+    if !popped.is_empty() {
+        let slices: Vec<&[u8]> = popped.iter().map(Vec::as_slice).collect();
+        unit.emit(&key, Op::MemberRemove(Members::Slices(&slices)));
+    }
+    match (count, popped.first()) {
+        (None, Some(member)) => reply.bulk(member),
+        (None, None) => reply.null(),
+        (Some(_), _) => {
+            reply.set(popped.len());
+            popped.iter().for_each(|m| reply.bulk(m));
+        }
+    }
+    Ok(())
+}
+
+pub fn srandmember(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let count = match args[2..] {
+        [] => None,
+        [count] => Some(args::integer(count)?),
+        _ => return Err(Refusal::Syntax),
+    };
+    if count.is_some_and(|n| n < -i64::MAX / 2 || n > i64::MAX / 2) {
+        return Err(Refusal::OutOfRange);
+    }
+    let key = unit.key(args[1]);
+    let mut seed = unit.random();
+    let mut random = move || splitmix(&mut seed);
+    let set = unit.set(&key)?;
+    match (count, set) {
+        (None, Some(set)) => match set.random(&mut random) {
+            Some(member) => reply.bulk(&member),
+            None => reply.null(),
+        },
+        (None, None) => reply.null(),
+        (Some(_), None) => reply.array(0),
+        // Negative: with repetition, exactly so many.
+        (Some(n), Some(set)) if n < 0 => {
+            reply.array(n.unsigned_abs() as usize);
+            for _ in 0..n.unsigned_abs() {
+                if let Some(member) = set.random(&mut random) {
+                    reply.bulk(&member);
+                }
+            }
+        }
+        (Some(n), Some(set)) => {
+            let chosen = choose(set, (n as usize).min(set.len()), &mut random);
+            reply.array(chosen.len());
+            chosen.iter().for_each(|m| reply.bulk(m));
+        }
+    }
+    Ok(())
+}
+
+fn splitmix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}

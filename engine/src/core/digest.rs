@@ -1,0 +1,58 @@
+//! One number for everything a node shows.
+
+use proto::Frontier;
+
+use super::Engine;
+use crate::state::value::ValueRef;
+
+/// Digest of one key: what a client can see of it, nothing of how it came to be.
+pub fn key_digest(db: u32, key: &[u8], value: &ValueRef<'_>, expiry_ms: Option<u64>) -> u128 {
+    let mut bytes = Vec::with_capacity(key.len() + 64);
+    proto::varint::put(&mut bytes, u64::from(db));
+    proto::varint::put_bytes(&mut bytes, key);
+    proto::varint::put(&mut bytes, expiry_ms.unwrap_or(u64::MAX));
+    match value {
+        ValueRef::String(text) => {
+            bytes.push(1);
+            bytes.extend_from_slice(text);
+        }
+        ValueRef::Set(set) => {
+            bytes.push(2);
+            let mut members = set.to_vec();
+            members.sort_unstable();
+            members.iter().for_each(|m| proto::varint::put_bytes(&mut bytes, m));
+        }
+    }
+    xxhash_rust::xxh3::xxh3_128(&bytes)
+}
+
+impl Engine {
+    /// Digest of every live key (order-independent sum), number of keys, and the frontier it was taken at. Takes everything.
+    pub fn digest(&self, now_ms: u64) -> (u128, u64, Frontier) {
+        let _apply = self.apply.lock();
+        let mut shards: Vec<_> = self.shards.iter().map(|s| s.lock()).collect();
+        let mut shown = self.shown.lock().clone();
+        shown.advance(self.node, self.stage.lock().last());
+        let (mut sum, mut keys) = (0u128, 0);
+        // Clients see databases by their own numbers.
+        let mut client_db = vec![0; self.databases.len()];
+        for client in 0..self.databases() {
+            client_db[self.physical(client) as usize] = client;
+        }
+        for shard in &mut shards {
+            for (db, part) in shard.parts() {
+                part.table.for_each(|entry| {
+                    if entry.expiry().reached(now_ms) {
+                        return;
+                    }
+                    if let Some(value) = entry.value() {
+                        let db = client_db[db as usize];
+                        sum = sum.wrapping_add(key_digest(db, entry.key(), &value, entry.expiry().ms()));
+                        keys += 1;
+                    }
+                });
+            }
+        }
+        (sum, keys, shown)
+    }
+}

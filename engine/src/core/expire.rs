@@ -1,0 +1,73 @@
+//! Active expiry and pruning: bounded background steps.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use proto::Hlc;
+
+use super::Engine;
+use crate::effect::batch;
+use crate::state::table::SHARDS;
+
+impl Engine {
+    /// Removes up to about `budget` keys past their expiry, going round the shards. Returns how many were looked at.
+    pub fn expire_step(&self, now_ms: u64, budget: usize) -> usize {
+        if !self.active_expire.load(Relaxed) {
+            return 0;
+        }
+        let mut done = 0;
+        for _ in 0..SHARDS {
+            let at = self.expire_at.fetch_add(1, Relaxed) as usize % SHARDS;
+            let mut shard = self.shards[at].lock();
+            done += self.with_world(self.own_origin, |world| shard.expire(now_ms, budget.min(64), world));
+            if done >= budget {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Takes note of the wall clock while nothing is written, so that acks can promise it. Call a few times a second.
+    pub fn tick(&self, now_ms: u64) {
+        if !self.is_alone() {
+            self.stage.lock().observe(Hlc::from_ms(now_ms));
+        }
+    }
+
+    /// Drops windows that became stable, leaving a mark in the log. Returns how many queue places were taken off.
+    pub fn prune_step(&self) -> usize {
+        if self.is_alone() {
+            return 0;
+        }
+        // Remote effects stand still meanwhile: the mark lies in the log where every later effect saw what it says.
+        let _apply = self.apply.lock();
+        let shown = self.shown.lock().clone();
+        let (stable, mark) = {
+            let mut peers = self.peers.lock();
+            peers.stability.advance(&shown);
+            if peers.stability.is_alone() {
+                // Peers are expected and none is known yet.
+                return 0;
+            }
+            if let Some(closed_ms) = peers.stability.closed_ms() {
+                self.closed_ms.fetch_max(closed_ms, Relaxed);
+            }
+            let stable = peers.stability.stable(&shown);
+            let news = stable.iter().any(|(node, seq)| seq > peers.marked.seq(node));
+            if !news {
+                return 0;
+            }
+            peers.marked.join(&stable);
+            peers.base_cut.join(&stable);
+            (stable.clone(), stable)
+        };
+        if let Some(log) = &self.log {
+            let mut frame = Vec::new();
+            batch::encode_stable_mark(&mut frame, self.node, &mark);
+            let _writer = self.writer.lock();
+            if log.append(&frame).is_err() {
+                return 0;
+            }
+        }
+        self.prune_shards(&stable)
+    }
+}

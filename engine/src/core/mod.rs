@@ -1,0 +1,281 @@
+//! The engine: shards, stage, log and peers, joined.
+//!
+//! Lock order: `apply` → shards ascending → `stage`; `writer` → `stage`; nothing is taken while holding `stage`.
+//!
+//! Invariants: an effect is in the log before any reply that could have read it leaves ([`Engine::end_turn`]); a batch's context
+//! covers everything its effects could have read; the shown frontier advances only after every effect below it is folded.
+
+mod digest;
+mod expire;
+mod locks;
+mod open;
+mod origins;
+mod remote;
+mod stage;
+mod unit;
+mod walk;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use hashbrown::HashMap;
+use parking_lot::{Mutex, RwLock};
+use proto::{Frontier, NodeId};
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use crate::log::Log;
+use crate::replication::Member;
+use crate::replication::horizon::Horizon;
+use crate::replication::nack::Nack;
+use crate::replication::stability::Stability;
+use crate::safety::RangeRules;
+use crate::state::shard::{Shard, ShardStats, World};
+use crate::state::table::{EntryPtr, SHARDS, shard_of};
+use crate::state::watch::WatchFlag;
+use origins::Origins;
+use stage::Stage;
+use write::Writer;
+
+pub use locks::LockPlan;
+pub use open::{EngineConfig, Fsync, OpenError};
+pub use remote::replica;
+pub use unit::{Key, Unit};
+pub use walk::Visited;
+pub use write::WriteRefused;
+
+/// One clock reading, shared by everything that runs in a reactor's turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Unix milliseconds.
+    pub now_ms: u64,
+}
+
+/// What is known of the cluster.
+pub(crate) struct Peers {
+    /// Other members, one per data directory.
+    pub members: Vec<Member>,
+    pub stability: Stability,
+    pub nack: Nack,
+    pub horizon: Horizon,
+    /// What each origin knew with its latest batch: its contexts joined.
+    pub contexts: HashMap<NodeId, Frontier, Xxh3DefaultBuilder>,
+    /// Everything that was folded as stable here.
+    pub base_cut: Frontier,
+    /// The stable frontier last written to the log.
+    pub marked: Frontier,
+}
+
+/// Counters for INFO and metrics.
+#[derive(Default, Debug)]
+pub struct EngineStats {
+    pub batches_written: AtomicU64,
+    pub bytes_written: AtomicU64,
+    pub effects_written: AtomicU64,
+    pub remote_batches: AtomicU64,
+    pub remote_effects: AtomicU64,
+    pub held_batches: AtomicU64,
+    pub dropped_batches: AtomicU64,
+    pub duplicate_batches: AtomicU64,
+    pub rebuilds: AtomicU64,
+}
+
+/// See the module.
+pub struct Engine {
+    config: EngineConfig,
+    node: NodeId,
+    own: RwLock<Member>,
+    /// Incarnations before this one, as known when recovery began.
+    own_nodes: Vec<NodeId>,
+    must_rebuild: AtomicBool,
+    own_origin: u16,
+    shards: Box<[Mutex<Shard>]>,
+    indexes: Vec<Mutex<keytrie::Index<EntryPtr>>>,
+    origins: Origins,
+    stage: Mutex<Stage>,
+    writer: Mutex<Writer>,
+    log: Option<Arc<Log>>,
+    /// Held while a remote batch is folded, and by units that take everything.
+    apply: Mutex<()>,
+    shown: Mutex<Frontier>,
+    peers: Mutex<Peers>,
+    alone: AtomicBool,
+    closed_ms: AtomicU64,
+    /// What each client database number means: a physical database.
+    databases: Box<[AtomicU32]>,
+    swaps: Mutex<remote::Swaps>,
+    random: AtomicU64,
+    expire_at: AtomicU32,
+    pub active_expire: AtomicBool,
+    string_bytes_max: AtomicU64,
+    refusing: AtomicBool,
+    rules: RwLock<RangeRules>,
+    stats: EngineStats,
+    appended: RwLock<Option<Arc<dyn Fn() + Send + Sync>>>,
+}
+
+impl Engine {
+    /// This incarnation's id.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
+    pub fn stats(&self) -> &EngineStats {
+        &self.stats
+    }
+
+    pub fn log(&self) -> Option<&Arc<Log>> {
+        self.log.as_ref()
+    }
+
+    pub fn rules(&self) -> &RwLock<RangeRules> {
+        &self.rules
+    }
+
+    /// Starts a turn at the given wall clock.
+    #[inline]
+    pub fn turn(&self, now_ms: u64) -> Turn {
+        Turn { now_ms }
+    }
+
+    #[inline]
+    pub fn key_hash(&self, key: &[u8]) -> u64 {
+        xxhash_rust::xxh3::xxh3_64_with_seed(key, self.config.hash_seed)
+    }
+
+    /// First phase of a prefetch: brings a key's slot near.
+    #[inline]
+    pub fn prefetch_slot(&self, db: u32, hash: u64) {
+        let shard = self.shards[shard_of(hash)].lock();
+        if let Some(table) = shard.table(self.physical(db)) {
+            prefetch(table.slot_address(hash));
+        }
+    }
+
+    /// Second phase: brings its entry near.
+    #[inline]
+    pub fn prefetch_entry(&self, db: u32, hash: u64) {
+        let shard = self.shards[shard_of(hash)].lock();
+        if let Some(table) = shard.table(self.physical(db)) {
+            let address = table.entry_address(hash);
+            if !address.is_null() {
+                prefetch(address);
+            }
+        }
+    }
+
+    /// The physical database behind a client's number.
+    #[inline]
+    pub(crate) fn physical(&self, db: u32) -> u32 {
+        self.databases[db as usize].load(Relaxed)
+    }
+
+    pub fn databases(&self) -> u32 {
+        self.databases.len() as u32
+    }
+
+    /// No peers are known: everything is stable at once.
+    pub fn is_alone(&self) -> bool {
+        self.alone.load(Relaxed)
+    }
+
+    /// Folds with this.
+    pub(crate) fn with_world<R>(&self, origin: u16, run: impl FnOnce(&World<'_>) -> R) -> R {
+        let seed = self.config.hash_seed;
+        run(&World {
+            solo: self.alone.load(Relaxed),
+            closed_ms: self.closed_ms.load(Relaxed),
+            origin,
+            hash_of: &move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed),
+            indexed: self.config.index,
+        })
+    }
+
+    /// Live keys of a database (client's number), and how many of them have an expiry.
+    pub fn db_len(&self, db: u32) -> (u64, u64) {
+        let db = self.physical(db);
+        self.shards.iter().fold((0, 0), |(keys, expires), shard| {
+            let shard = shard.lock();
+            (keys + shard.len(db) as u64, expires + shard.expires(db) as u64)
+        })
+    }
+
+    /// Counters of all shards together: statistics, keys with a window, unstable effects queued.
+    pub fn shard_stats(&self) -> (ShardStats, usize, usize) {
+        let mut sum = ShardStats::default();
+        let (mut windows, mut unstable) = (0, 0);
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let s = shard.stats;
+            sum.hits += s.hits;
+            sum.misses += s.misses;
+            sum.expired += s.expired;
+            sum.forks += s.forks;
+            sum.clashes += s.clashes;
+            sum.late += s.late;
+            windows += shard.windows();
+            unstable += shard.unstable_len();
+        }
+        (sum, windows, unstable)
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset_stats(&self) {
+        self.shards.iter().for_each(|s| s.lock().stats = ShardStats::default());
+    }
+
+    /// The next number of the seeded generator (splitmix64).
+    pub fn random(&self) -> u64 {
+        let mut z = self.random.fetch_add(0x9e37_79b9_7f4a_7c15, Relaxed);
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// `proto-max-bulk-len`, the limit of a string value in bytes.
+    pub fn set_string_bytes_max(&self, bytes: u64) {
+        self.string_bytes_max.store(bytes, Relaxed);
+    }
+
+    /// Called after each append to the log: wakes the senders.
+    pub fn on_append(&self, wake: Arc<dyn Fn() + Send + Sync>) {
+        *self.appended.write() = Some(wake);
+    }
+
+    /// Marks `flag` when an effect touches the key (client's database number) from now on.
+    pub fn watch(&self, turn: &Turn, db: u32, key: &[u8], flag: &Arc<WatchFlag>) {
+        let (db, hash) = (self.physical(db), self.key_hash(key));
+        let mut shard = self.shards[shard_of(hash)].lock();
+        let mut keys = flag.keys().lock();
+        if keys.iter().any(|k| k.db == db && *k.key == *key) {
+            return;
+        }
+        let live =
+            shard.find(db, hash, key).is_some_and(|e| e.kind().is_some() && !e.expiry().reached(turn.now_ms));
+        keys.push(crate::state::watch::WatchedKey { db, key: key.into(), live });
+        shard.watchers.add(db, key, flag);
+    }
+
+    /// Ends a watch; the flag is dropped by the client.
+    pub fn unwatch(&self, flag: &Arc<WatchFlag>) {
+        for watched in std::mem::take(&mut *flag.keys().lock()) {
+            let hash = self.key_hash(&watched.key);
+            let mut shard = self.shards[shard_of(hash)].lock();
+            shard.watchers.remove(watched.db, &watched.key, flag);
+        }
+    }
+}
+
+fn new_shards() -> Box<[Mutex<Shard>]> {
+    (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect()
+}
+
+/// A hint: wrong or stale addresses are harmless.
+#[inline]
+fn prefetch(address: *const u8) {
+    crate::state::table::prefetch(address);
+}

@@ -1,0 +1,447 @@
+//! Effects of other nodes: received, logged, shown in causal order.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use parking_lot::MutexGuard;
+use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
+
+use super::Engine;
+use crate::effect::batch::{self, Batch, BatchError, BatchKind};
+use crate::effect::fork::fork_choice_cmp;
+use crate::effect::{Effect, Op};
+use crate::replication::horizon::Offer;
+use crate::replication::{Ack, Fetch, Member, Received, Replica, ReplicaError, SeqRange};
+use crate::state::shard::{Shard, free_dead};
+use crate::state::table::shard_of;
+
+type AllShards<'e> = Vec<MutexGuard<'e, Shard>>;
+
+/// The shards that a unit of remote effects touches, held.
+enum Reach<'r, 'e, 'o> {
+    All(&'r mut AllShards<'e>),
+    /// Sorted by number.
+    Some(&'r mut Vec<(usize, MutexGuard<'o, Shard>)>),
+}
+
+impl Reach<'_, '_, '_> {
+    fn shard(&mut self, at: usize) -> &mut Shard {
+        match self {
+            Reach::All(all) => &mut all[at],
+            Reach::Some(held) => {
+                let found = held.binary_search_by_key(&at, |h| h.0);
+                &mut held[found.expect("the unit's shards are held")].1
+            }
+        }
+    }
+
+    fn each(&mut self, visit: &mut dyn FnMut(&mut Shard)) {
+        match self {
+            Reach::All(all) => all.iter_mut().for_each(|shard| visit(shard)),
+            Reach::Some(held) => held.iter_mut().for_each(|(_, shard)| visit(shard)),
+        }
+    }
+}
+
+/// All database swaps ever, in fork-choice order: their composition says what a client's number means.
+#[derive(Default)]
+pub(crate) struct Swaps(Vec<(Hlc, NodeId, u32, u32)>);
+
+impl Engine {
+    pub(super) fn apply_swap(&self, id: EffectId, hlc: Hlc, a: u32, b: u32) {
+        let mut swaps = self.swaps.lock();
+        let at = swaps.0.partition_point(|s| fork_choice_cmp((s.0, s.1), (hlc, id.node)).is_lt());
+        swaps.0.insert(at, (hlc, id.node, a, b));
+        let mut map: Vec<u32> = (0..self.databases()).collect();
+        for (_, _, a, b) in &swaps.0 {
+            let (a, b) = (*a as usize, *b as usize);
+            if a < map.len() && b < map.len() {
+                map.swap(a, b);
+            }
+        }
+        for (database, physical) in self.databases.iter().zip(map) {
+            database.store(physical, Relaxed);
+        }
+    }
+
+    pub(super) fn flush_shards<'s>(
+        &self,
+        shards: impl Iterator<Item = &'s mut Shard>,
+        db: Option<u32>,
+        seen: &Frontier,
+    ) {
+        self.with_world(self.own_origin, |world| shards.for_each(|shard| shard.flush(db, seen, world)));
+    }
+
+    /// Folds what is new in a batch; bundles at once. Returns the latest clock in it. `solo` overrides the engine's own state;
+    /// `held`: the caller holds every shard.
+    pub(super) fn fold_batch(
+        &self,
+        batch: &Batch<'_>,
+        solo: Option<bool>,
+        mut held: Option<&mut AllShards<'_>>,
+    ) -> Result<Hlc, BatchError> {
+        let origin = batch.header.origin;
+        let shown = self.shown.lock().seq(origin);
+        let mut effects = Vec::with_capacity(batch.header.count as usize);
+        for effect in batch.effects() {
+            effects.push(effect?);
+        }
+        let latest = effects.last().map_or(batch.header.hlc, |e| e.1.hlc);
+        let new = effects.iter().position(|e| e.0.seq > shown).unwrap_or(effects.len());
+        let effects = &effects[new..];
+        // A bundle is closed by its bind: find where each begins.
+        let mut at = 0;
+        while at < effects.len() {
+            let closes = |e: &(EffectId, Effect<'_>), i: usize| match e.1.op {
+                Op::Bind { count } => i as u64 == at as u64 + count,
+                _ => false,
+            };
+            let bound = effects[at..].iter().zip(at..).find(|(e, i)| closes(e, *i)).map(|(_, i)| i);
+            let end = bound.map_or(at + 1, |i| i + 1);
+            self.fold_unit(&effects[at..end], origin, solo, held.as_deref_mut());
+            at = end;
+        }
+        self.shown.lock().advance(origin, batch.header.last());
+        Ok(latest)
+    }
+
+    fn fold_unit(
+        &self,
+        unit: &[(EffectId, Effect<'_>)],
+        origin: NodeId,
+        solo: Option<bool>,
+        all: Option<&mut AllShards<'_>>,
+    ) {
+        let everything =
+            unit.iter().any(|e| matches!(e.1.op, Op::Flush { .. } | Op::SwapDb { .. })) || unit.len() > 256;
+        let number = self.origins.index(origin);
+        let mut wanted: Vec<usize> = match (&all, everything) {
+            (Some(_), _) => Vec::new(),
+            (None, true) => (0..self.shards.len()).collect(),
+            (None, false) => {
+                unit.iter().filter(|e| has_key(&e.1.op)).map(|e| self.shard_index(e.1.key)).collect()
+            }
+        };
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut own: Vec<(usize, MutexGuard<'_, Shard>)> =
+            wanted.into_iter().map(|at| (at, self.shards[at].lock())).collect();
+        let mut reach = match all {
+            Some(all) => Reach::All(all),
+            None => Reach::Some(&mut own),
+        };
+        self.with_world(number, |world| {
+            let mut world = world.clone();
+            world.solo = solo.unwrap_or(world.solo);
+            for (id, effect) in unit {
+                match &effect.op {
+                    Op::Flush { db, seen } => {
+                        let seen = seen.to_frontier();
+                        reach.each(&mut |shard| shard.flush(*db, &seen, &world));
+                    }
+                    Op::SwapDb { a, b } => {
+                        let physical = |db: u32| self.databases.get(db as usize).map(|p| p.load(Relaxed));
+                        if let (Some(a), Some(b)) = (physical(*a), physical(*b)) {
+                            reach.each(&mut |shard| shard.touch_swapped(a, b));
+                        }
+                        self.apply_swap(*id, effect.hlc, *a, *b);
+                    }
+                    Op::Bind { .. } | Op::Noop => {}
+                    // A database that this node was not given: kept in the log, shown nowhere.
+                    _ if effect.db >= self.databases() => {}
+                    _ => {
+                        let hash = self.key_hash(effect.key);
+                        reach.shard(shard_of(hash)).fold(hash, *id, effect, &world);
+                    }
+                }
+            }
+        });
+    }
+
+    fn shard_index(&self, key: &[u8]) -> usize {
+        shard_of(self.key_hash(key))
+    }
+
+    /// Writes a batch to the log and shows it. The caller holds `apply` and knows that it is due.
+    fn show(&self, bytes: &[u8]) -> Result<(), ReplicaError> {
+        let batch = Batch::parse(bytes)?;
+        let origin = batch.header.origin;
+        if self.misses_base(&batch)? {
+            self.rebuild()?;
+        }
+        {
+            let mut writer = self.writer.lock();
+            if let Some(log) = &self.log {
+                log.append(bytes).map_err(|e| ReplicaError::Log(e.to_string()))?;
+            }
+            writer.received.advance(origin, batch.header.last());
+        }
+        let latest = batch.effects().filter_map(Result::ok).map(|e| e.1.hlc).max().unwrap_or_default();
+        self.stage.lock().observe(latest);
+        self.fold_batch(&batch, None, None)?;
+        self.stats.remote_batches.fetch_add(1, Relaxed);
+        self.stats.remote_effects.fetch_add(u64::from(batch.header.count), Relaxed);
+        Ok(())
+    }
+
+    /// True when the batch was written without knowing something that was folded here as stable.
+    pub(super) fn misses_base(&self, batch: &Batch<'_>) -> Result<bool, BatchError> {
+        let context = batch.context()?;
+        let mut peers = self.peers.lock();
+        let known = peers.contexts.entry(batch.header.origin).or_default();
+        known.join(&context);
+        let known = known.clone();
+        Ok(!peers.base_cut.iter().all(|(node, seq)| node == batch.header.origin || known.seq(node) >= seq))
+    }
+
+    /// Works the state out again from the log with nothing taken as stable. For the rare case that a member appears with writes
+    /// made before it knew what others had already settled.
+    pub(super) fn rebuild(&self) -> Result<(), ReplicaError> {
+        let Some(log) = &self.log else { return Ok(()) };
+        self.stats.rebuilds.fetch_add(1, Relaxed);
+        // Nobody sees the state in between.
+        let mut shards: AllShards<'_> = self.shards.iter().map(|s| s.lock()).collect();
+        self.end_turn().map_err(|e| ReplicaError::Log(e.to_string()))?;
+        self.alone.store(false, Relaxed);
+        for shard in &mut shards {
+            shard.reset(self.config.index);
+        }
+        for index in &self.indexes {
+            index.lock().clear(free_dead);
+        }
+        let shown = std::mem::take(&mut *self.shown.lock());
+        self.swaps.lock().0.clear();
+        self.peers.lock().base_cut = Frontier::new();
+        let mut hlc = Hlc(0);
+        log.replay(&mut |batch| match batch.header.kind {
+            BatchKind::Effects => {
+                hlc = hlc.max(self.fold_batch(batch, Some(false), Some(&mut shards))?);
+                Ok(())
+            }
+            BatchKind::Stable | BatchKind::Members => Ok(()),
+        })
+        .map_err(|e| ReplicaError::Log(e.to_string()))?;
+        self.shown.lock().join(&shown);
+        Ok(())
+    }
+
+    pub(super) fn prune_shards(&self, stable: &Frontier) -> usize {
+        let mut pruned = 0;
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            if shard.unstable_len() > 0 {
+                pruned += self.with_world(self.own_origin, |world| shard.prune(stable, world));
+            }
+        }
+        pruned
+    }
+
+    pub(super) fn replay_members(&self, batch: &Batch<'_>) -> Result<(), BatchError> {
+        let mut peers = self.peers.lock();
+        for member in decode_members(batch.payload()).ok_or(BatchError::Header)? {
+            note_member(&mut peers.members, &member);
+            peers.stability.learn(&member);
+        }
+        Ok(())
+    }
+}
+
+fn has_key(op: &Op<'_>) -> bool {
+    !matches!(op, Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop)
+}
+
+fn note_member(members: &mut Vec<Member>, member: &Member) -> bool {
+    match members.iter_mut().find(|m| m.directory == member.directory) {
+        Some(known) if known.incarnation > member.incarnation || known == member => false,
+        Some(known) => {
+            *known = member.clone();
+            true
+        }
+        None => {
+            members.push(member.clone());
+            true
+        }
+    }
+}
+
+fn encode_members(members: &[Member]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for m in members {
+        out.extend_from_slice(&m.directory.to_le_bytes());
+        out.extend_from_slice(&m.node.0.to_le_bytes());
+        proto::varint::put(&mut out, m.incarnation);
+        proto::varint::put_bytes(&mut out, m.region.as_bytes());
+        proto::varint::put_bytes(&mut out, m.addr.as_bytes());
+    }
+    out
+}
+
+fn decode_members(mut input: &[u8]) -> Option<Vec<Member>> {
+    let input = &mut input;
+    let mut out = Vec::new();
+    while !input.is_empty() {
+        let (directory, rest) = input.split_first_chunk::<8>()?;
+        let (node, rest) = rest.split_first_chunk::<8>()?;
+        *input = rest;
+        let incarnation = proto::varint::take(input)?;
+        let region = String::from_utf8(proto::varint::take_bytes(input)?.to_vec()).ok()?;
+        let addr = String::from_utf8(proto::varint::take_bytes(input)?.to_vec()).ok()?;
+        let node = NodeId(u64::from_le_bytes(*node));
+        out.push(Member { directory: u64::from_le_bytes(*directory), node, incarnation, region, addr });
+    }
+    Some(out)
+}
+
+impl Replica for Engine {
+    fn member(&self) -> Member {
+        self.own.read().clone()
+    }
+
+    fn members(&self) -> Vec<Member> {
+        let mut members = self.peers.lock().members.clone();
+        members.push(self.member());
+        members
+    }
+
+    fn learn(&self, member: &Member) -> bool {
+        if member.directory == self.own.read().directory {
+            return false;
+        }
+        // The order of locks: nothing of the keyspace is taken while `peers` is held.
+        let _apply = self.apply.lock();
+        if self.is_alone() {
+            let shards: Vec<_> = self.shards.iter().map(|s| s.lock()).collect();
+            // The last batch of the solitary time; everything up to here was folded as stable.
+            let _ = self.end_turn();
+            self.alone.store(false, Relaxed);
+            let shown = self.shown.lock().clone();
+            self.peers.lock().base_cut.join(&shown);
+            drop(shards);
+        }
+        let mut peers = self.peers.lock();
+        peers.stability.learn(member);
+        if !note_member(&mut peers.members, member) {
+            return false;
+        }
+        let mut frame = Vec::new();
+        batch::encode_members(&mut frame, self.node, &encode_members(&peers.members));
+        drop(peers);
+        if let Some(log) = &self.log {
+            // Lost, it is learned again.
+            let _ = log.append(&frame);
+        }
+        true
+    }
+
+    fn peer_up(&self, peer: &Member, frontier: &Frontier, _now_ms: u64) {
+        self.learn(peer);
+        self.peers.lock().nack.peer_up(peer.node, frontier);
+    }
+
+    fn peer_down(&self, node: NodeId, _now_ms: u64) {
+        self.peers.lock().nack.peer_down(node);
+    }
+
+    fn frontier(&self) -> Frontier {
+        self.shown.lock().clone()
+    }
+
+    fn ack(&self) -> Ack {
+        // In this order: whatever is written after `own` was written seeing `applied`.
+        let applied = self.shown.lock().clone();
+        let stage = self.stage.lock();
+        Ack { applied, own: stage.last(), hlc: stage.last_hlc() }
+    }
+
+    fn batch(&self, peer: NodeId, bytes: &[u8], _now_ms: u64) -> Result<Received, ReplicaError> {
+        let batch = Batch::parse(bytes)?;
+        if batch.header.kind != BatchKind::Effects {
+            return Err(BatchError::Header.into());
+        }
+        batch.check()?;
+        let _apply = self.apply.lock();
+        if batch.header.origin == self.node {
+            let last = batch.header.last();
+            if last > self.stage.lock().last() {
+                return Err(ReplicaError::OwnOrigin(EffectId::new(self.node, last)));
+            }
+            self.stats.duplicate_batches.fetch_add(1, Relaxed);
+            return Ok(Received::Duplicate);
+        }
+        let shown = self.shown.lock().clone();
+        let offer = {
+            let mut peers = self.peers.lock();
+            let reached: Frontier = [(batch.header.origin, batch.header.last())].into_iter().collect();
+            peers.nack.announced(peer, &reached);
+            peers.horizon.offer(&shown, &batch)?
+        };
+        match offer {
+            Offer::Duplicate => {
+                self.stats.duplicate_batches.fetch_add(1, Relaxed);
+                return Ok(Received::Duplicate);
+            }
+            Offer::Held => {
+                self.stats.held_batches.fetch_add(1, Relaxed);
+                return Ok(Received::Held);
+            }
+            Offer::Dropped => {
+                self.stats.dropped_batches.fetch_add(1, Relaxed);
+                return Ok(Received::Dropped);
+            }
+            Offer::Ready => {}
+        }
+        self.show(batch.bytes)?;
+        let mut batches = 1;
+        loop {
+            let shown = self.shown.lock().clone();
+            let next = self.peers.lock().horizon.next_ready(&shown);
+            let Some(next) = next else { break };
+            self.show(&next.bytes)?;
+            batches += 1;
+        }
+        Ok(Received::Shown { batches })
+    }
+
+    fn acked(&self, peer: NodeId, ack: &Ack, _now_ms: u64) {
+        let shown = self.shown.lock().clone();
+        let mut peers = self.peers.lock();
+        peers.nack.announced(peer, &ack.applied);
+        peers.stability.acked(peer, ack, &shown);
+    }
+
+    fn step(&self, now_ms: u64, out: &mut Vec<Fetch>) {
+        let shown = self.shown.lock().clone();
+        let mut peers = self.peers.lock();
+        let peers = &mut *peers;
+        peers.nack.step(now_ms, &shown, &peers.horizon, out);
+    }
+
+    fn fetched(&self, peer: NodeId, ranges: &[SeqRange], _now_ms: u64) {
+        self.peers.lock().nack.fetched(peer, ranges);
+    }
+
+    fn read_log(
+        &self,
+        origin: NodeId,
+        after: Seq,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Seq>, ReplicaError> {
+        match &self.log {
+            Some(log) => {
+                log.read_after(origin, after, bytes_max, out).map_err(|e| ReplicaError::Log(e.to_string()))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn hlc(&self) -> Hlc {
+        self.stage.lock().last_hlc()
+    }
+}
+
+/// The engine as a trait object for the links.
+pub fn replica(engine: &Arc<Engine>) -> Arc<dyn Replica> {
+    engine.clone()
+}

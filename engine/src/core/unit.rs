@@ -1,0 +1,374 @@
+//! The unit of work: one command, or one transaction, over locked shards.
+//!
+//! A unit sees a stable view of the shards it locked, emits effects through [`Unit::emit`], and is atomic at every thread
+//! count: shards are locked in order before the first plan runs and released after the last. Effects of a unit get consecutive
+//! seqs; two or more form a bundle, closed by a bind effect.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use parking_lot::MutexGuard;
+use proto::EffectId;
+use smallvec::SmallVec;
+
+use super::locks::Locks;
+use super::stage::Stage;
+use super::write::STAGED_MAX;
+use super::{Engine, LockPlan, Turn};
+use crate::effect::{Deps, Effect, Expiry, Op};
+use crate::refusal::Refusal;
+use crate::state::set::SetValue;
+use crate::state::shard::Shard;
+use crate::state::table::{Entry, shard_of};
+use crate::state::value::{Kind, ValueRef};
+use crate::state::watch::WatchFlag;
+
+/// A key with its hash and physical database; made by [`Unit::key`].
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    pub bytes: &'a [u8],
+    pub hash: u64,
+    pub(crate) db: u32,
+}
+
+/// See the module.
+pub struct Unit<'e> {
+    pub(super) engine: &'e Engine,
+    pub(super) locks: Locks<'e>,
+    now_ms: u64,
+    db: u32,
+    stage: Option<MutexGuard<'e, Stage>>,
+    emitted: u64,
+    touch: bool,
+    _apply: Option<MutexGuard<'e, ()>>,
+}
+
+impl Engine {
+    /// Locks what the plan names and begins a unit in a database (client's number, below [`Engine::databases`]).
+    #[inline]
+    pub fn begin<'e>(&'e self, turn: &Turn, db: u32, plan: LockPlan<'_>) -> Unit<'e> {
+        let mut apply = None;
+        let locks = match plan {
+            LockPlan::None | LockPlan::Walk => Locks::None,
+            LockPlan::One(hash) => {
+                let at = shard_of(hash);
+                Locks::One(at, self.shards[at].lock())
+            }
+            LockPlan::Many(hashes) => {
+                let mut wanted: SmallVec<[usize; 16]> = hashes.iter().map(|h| shard_of(*h)).collect();
+                wanted.sort_unstable();
+                wanted.dedup();
+                Locks::Many(wanted.into_iter().map(|at| (at, self.shards[at].lock())).collect())
+            }
+            LockPlan::Everything => {
+                apply = Some(self.apply.lock());
+                Locks::All(self.shards.iter().map(|s| s.lock()).collect())
+            }
+        };
+        Unit {
+            engine: self,
+            locks,
+            now_ms: turn.now_ms,
+            db,
+            stage: None,
+            emitted: 0,
+            touch: true,
+            _apply: apply,
+        }
+    }
+}
+
+impl<'e> Unit<'e> {
+    /// The turn's clock, Unix milliseconds. Every expiry decision of the unit uses this one reading.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// SELECT inside a transaction; `db` is below [`Engine::databases`].
+    pub fn set_db(&mut self, db: u32) {
+        self.db = db;
+    }
+
+    /// Reads do not count as access (CLIENT NO-TOUCH, OBJECT, TYPE, TTL).
+    pub fn set_touch(&mut self, touch: bool) {
+        self.touch = touch;
+    }
+
+    /// A key of the selected database.
+    #[inline]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key { bytes, hash: self.engine.key_hash(bytes), db: self.engine.physical(self.db) }
+    }
+
+    /// A key of another database, by the client's number; `None` when there is no such database.
+    pub fn key_in<'a>(&self, db: u64, bytes: &'a [u8]) -> Option<Key<'a>> {
+        let db = u32::try_from(db).ok().filter(|db| *db < self.engine.databases())?;
+        Some(Key { bytes, hash: self.engine.key_hash(bytes), db: self.engine.physical(db) })
+    }
+
+    /// The client's number of the selected database.
+    pub fn selected_db(&self) -> u64 {
+        u64::from(self.db)
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> u64 {
+        u64::from(self.engine.databases())
+    }
+
+    /// `proto-max-bulk-len`: the limit of a string value, bytes.
+    pub fn string_bytes_max(&self) -> u64 {
+        self.engine.string_bytes_max.load(Relaxed)
+    }
+
+    /// The next number of the seeded generator.
+    pub fn random(&mut self) -> u64 {
+        self.engine.random()
+    }
+
+    #[inline]
+    fn live(&mut self, key: &Key<'_>) -> Option<Entry<'_>> {
+        let (now_ms, touch) = (self.now_ms, self.touch);
+        let engine = self.engine;
+        let shard = self.locks.shard(key.hash);
+        // Two lookups: the borrow of a found entry may not outlive a purge.
+        let state = match shard.find(key.db, key.hash, key.bytes) {
+            Some(mut entry) if entry.kind().is_some() => {
+                let dead = entry.expiry().reached(now_ms);
+                if !dead && touch {
+                    entry.touch(now_ms / 1000);
+                }
+                Some(dead)
+            }
+            _ => None,
+        };
+        match state {
+            Some(false) => {
+                shard.stats.hits += 1;
+                shard.find(key.db, key.hash, key.bytes)
+            }
+            Some(true) => {
+                engine.with_world(engine.own_origin, |world| {
+                    shard.purge(key.db, key.hash, key.bytes, now_ms, world);
+                });
+                shard.stats.misses += 1;
+                None
+            }
+            None => {
+                shard.stats.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// The kind of a live key; `None` when missing or expired.
+    pub fn kind(&mut self, key: &Key<'_>) -> Option<Kind> {
+        self.live(key)?.kind()
+    }
+
+    /// The value of a string key.
+    #[inline]
+    pub fn string(&mut self, key: &Key<'_>) -> Result<Option<&[u8]>, Refusal> {
+        let Some(entry) = self.live(key) else { return Ok(None) };
+        match entry.into_value() {
+            Some(ValueRef::String(bytes)) => Ok(Some(bytes)),
+            _ => Err(Refusal::WrongType),
+        }
+    }
+
+    /// The value of a set key.
+    pub fn set(&mut self, key: &Key<'_>) -> Result<Option<&SetValue>, Refusal> {
+        let Some(entry) = self.live(key) else { return Ok(None) };
+        match entry.into_value() {
+            Some(ValueRef::Set(set)) => Ok(Some(set)),
+            _ => Err(Refusal::WrongType),
+        }
+    }
+
+    /// The value of a live key, whatever its type.
+    pub fn value(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
+        self.live(key)?.into_value()
+    }
+
+    /// Expiry of a live key.
+    pub fn expiry(&mut self, key: &Key<'_>) -> Option<Expiry> {
+        Some(self.live(key)?.expiry())
+    }
+
+    /// OBJECT ENCODING of a live key.
+    pub fn encoding(&mut self, key: &Key<'_>) -> Option<&'static str> {
+        let entry = self.live(key)?;
+        Some(match entry.value()? {
+            ValueRef::Set(set) => set.encoding(),
+            ValueRef::String(bytes) => match bytes.len() {
+                _ if entry.raw() => "raw",
+                0..=20 if crate::number::parse_i64(bytes).is_some() => "int",
+                0..=44 => "embstr",
+                _ => "raw",
+            },
+        })
+    }
+
+    /// Seconds since a live key was last read or written (OBJECT IDLETIME).
+    pub fn idle_seconds(&mut self, key: &Key<'_>) -> Option<u64> {
+        let now = self.now_ms / 1000 & 0xff_ffff;
+        Some(now.wrapping_sub(u64::from(self.live(key)?.access_seconds())) & 0xff_ffff)
+    }
+
+    /// The assignment that an overlay emitted now lies on; `None` when it is stable or there is none.
+    pub fn overlay_base(&mut self, key: &Key<'_>) -> Option<EffectId> {
+        let shard = self.locks.shard(key.hash);
+        let ptr = shard.find(key.db, key.hash, key.bytes)?.ptr();
+        shard.overlay_base(ptr)
+    }
+
+    /// Emits one effect on a key of a locked shard and folds it at once.
+    pub fn emit(&mut self, key: &Key<'_>, op: Op<'_>) {
+        let engine = self.engine;
+        let now_ms = self.now_ms;
+        let shard = self.locks.shard(key.hash);
+        let (mut deps, mut fresh, mut op) = (Deps::new(), None, op);
+        if let Some(entry) = shard.find(key.db, key.hash, key.bytes) {
+            let dead = entry.kind().is_none() || entry.expiry().reached(now_ms);
+            let (expiry_ms, tip) = (entry.expiry().ms(), entry.tip());
+            op = whole_removal(&entry, op);
+            let ptr = entry.ptr();
+            if engine.is_alone() {
+                // Everything else is stable; our own chain is recorded for those who read the log.
+                if tip.0 == engine.own_origin && tip.1 != 0 {
+                    deps.push(EffectId::new(engine.node, proto::Seq(tip.1)));
+                }
+            } else {
+                shard.tips(ptr, &mut deps);
+                if dead {
+                    fresh = Some(expiry_ms.unwrap_or(0));
+                }
+            }
+        }
+        let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
+        let previous = stage.last_hlc();
+        let hlc = stage.tick(now_ms);
+        if sets_past_expiry(&op, hlc.ms()) {
+            // An expiry not after the effect itself ends the key there and then.
+            op = Op::Reset;
+        }
+        let effect = Effect { hlc, db: key.db, key: key.bytes, deps, fresh, op };
+        let id = stage.push(&effect, previous);
+        self.emitted += 1;
+        engine.with_world(engine.own_origin, |world| {
+            shard.fold(key.hash, id, &effect, world);
+            if let Some(mut entry) = shard.find(key.db, key.hash, key.bytes) {
+                entry.touch(now_ms / 1000);
+            }
+        });
+    }
+
+    /// Emits an effect that names no key.
+    pub(super) fn emit_bare(&mut self, op: Op<'_>) -> EffectId {
+        let stage = self.stage.get_or_insert_with(|| self.engine.stage.lock());
+        let previous = stage.last_hlc();
+        let hlc = stage.tick(self.now_ms);
+        let effect = Effect { hlc, db: 0, key: b"", deps: Deps::new(), fresh: None, op };
+        self.emitted += 1;
+        stage.push(&effect, previous)
+    }
+
+    /// Removes every key of one database (client's number) or of all. Needs [`LockPlan::Everything`].
+    pub fn flush(&mut self, db: Option<u64>) {
+        let engine = self.engine;
+        let physical = db.map(|db| engine.physical(db as u32));
+        let mut seen = engine.shown.lock().clone();
+        let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
+        seen.advance(engine.node, stage.last());
+        let op = Op::Flush { db: physical, seen: crate::effect::FlushSeen::Frontier(&seen) };
+        self.emit_bare(op);
+        let Locks::All(shards) = &mut self.locks else { panic!("a flush holds every shard") };
+        engine.flush_shards(shards.iter_mut().map(|s| &mut **s), physical, &seen);
+    }
+
+    /// Exchanges two databases (client's numbers). Needs [`LockPlan::Everything`].
+    pub fn swap_db(&mut self, a: u64, b: u64) {
+        let engine = self.engine;
+        let (a, b) = (a as u32, b as u32);
+        let Locks::All(shards) = &mut self.locks else { panic!("a swap holds every shard") };
+        let (pa, pb) = (engine.physical(a), engine.physical(b));
+        for shard in shards.iter_mut() {
+            shard.touch_swapped(pa, pb);
+        }
+        let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
+        let previous = stage.last_hlc();
+        let hlc = stage.tick(self.now_ms);
+        let effect = Effect { hlc, db: 0, key: b"", deps: Deps::new(), fresh: None, op: Op::SwapDb { a, b } };
+        let id = stage.push(&effect, previous);
+        self.emitted += 1;
+        engine.apply_swap(id, hlc, a, b);
+    }
+
+    /// No peers are known.
+    pub fn is_alone(&self) -> bool {
+        self.engine.is_alone()
+    }
+
+    /// True when a watched key changed, or died of age, since it was watched. Their shards must be locked.
+    pub fn watch_failed(&mut self, flag: &WatchFlag) -> bool {
+        if flag.is_dirty() {
+            return true;
+        }
+        let now_ms = self.now_ms;
+        flag.keys().lock().iter().filter(|k| k.live).any(|k| {
+            let hash = self.engine.key_hash(&k.key);
+            let entry = self.locks.shard(hash).find(k.db, hash, &k.key);
+            entry.is_none_or(|e| e.expiry().reached(now_ms))
+        })
+    }
+
+    /// Runs `visit` on one shard: a held one, or locked for the moment.
+    pub(super) fn with_shard<R>(&mut self, at: usize, visit: impl FnOnce(&mut Shard) -> R) -> R {
+        match &mut self.locks {
+            Locks::All(all) => visit(&mut all[at]),
+            Locks::One(held, shard) if *held == at => visit(shard),
+            Locks::Many(held) => match held.binary_search_by_key(&at, |h| h.0) {
+                Ok(i) => visit(&mut held[i].1),
+                Err(_) => visit(&mut self.engine.shards[at].lock()),
+            },
+            _ => visit(&mut self.engine.shards[at].lock()),
+        }
+    }
+
+    /// The physical number of the selected database.
+    pub(super) fn physical_db(&self) -> u32 {
+        self.engine.physical(self.db)
+    }
+}
+
+impl Drop for Unit<'_> {
+    fn drop(&mut self) {
+        if self.emitted > 1 && !std::thread::panicking() {
+            self.emit_bare(Op::Bind { count: self.emitted });
+        }
+        let crowded = self.stage.as_ref().is_some_and(|s| s.staged_bytes() > STAGED_MAX);
+        self.stage = None;
+        self.locks = Locks::None;
+        if crowded {
+            // A refusal is met again, and answered, at the end of the turn.
+            let _ = self.engine.end_turn();
+        }
+    }
+}
+
+/// Removing every member there is ends the key, its expiry included, as a DEL does.
+fn whole_removal<'a>(entry: &Entry<'_>, op: Op<'a>) -> Op<'a> {
+    let Op::MemberRemove(members) = &op else { return op };
+    let Some(ValueRef::Set(set)) = entry.value() else { return op };
+    if members.len() < set.len() {
+        return op;
+    }
+    let distinct: std::collections::BTreeSet<&[u8]> = members.iter().filter(|m| set.contains(m)).collect();
+    if distinct.len() == set.len() { Op::Reset } else { op }
+}
+
+fn sets_past_expiry(op: &Op<'_>, hlc_ms: u64) -> bool {
+    match op {
+        Op::Assign { expiry, .. } | Op::Ttl(expiry) => expiry.reached(hlc_ms),
+        _ => false,
+    }
+}

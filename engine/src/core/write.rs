@@ -1,0 +1,135 @@
+//! The end of a turn: one log write for everything staged, closed under dependencies.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use proto::Frontier;
+
+use super::Engine;
+use super::open::Fsync;
+use super::stage::Staged;
+use crate::effect::batch::{self, BatchHeader, BatchKind};
+use crate::log::LogError;
+use crate::refusal::Refusal;
+
+/// Staged effects past this are written without waiting for the end of the turn (bytes).
+pub(crate) const STAGED_MAX: usize = 64 << 20;
+
+/// What the writer of batches keeps, under the log's order.
+#[derive(Default)]
+pub(crate) struct Writer {
+    /// Everything received in the log: contexts are taken from here.
+    pub received: Frontier,
+    /// What our last batch's context covered: later ones list only what advanced.
+    told: Frontier,
+    spare: Vec<u8>,
+    frame: Vec<u8>,
+    /// A batch the disk had no room for; goes first when there is room again.
+    stuck: Vec<u8>,
+}
+
+/// The log did not take the turn's effects: no write of the turn may be acknowledged.
+#[derive(Debug, thiserror::Error)]
+#[error("the log refused the write: {0}")]
+pub struct WriteRefused(#[from] pub LogError);
+
+impl Engine {
+    /// Writes everything staged by any reactor (and under `always`, makes it durable). Replies of a turn leave after this.
+    pub fn end_turn(&self) -> Result<(), WriteRefused> {
+        let wrote = {
+            // Also waits for a write in progress whose effects we may have read.
+            let mut writer = self.writer.lock();
+            let staged = {
+                let mut stage = self.stage.lock();
+                if stage.is_empty() && writer.stuck.is_empty() {
+                    None
+                } else {
+                    let spare = std::mem::take(&mut writer.spare);
+                    Some(stage.take(spare))
+                }
+            };
+            match staged {
+                None => false,
+                Some(staged) => {
+                    self.write(&mut writer, staged)?;
+                    true
+                }
+            }
+        };
+        if wrote {
+            if self.config.fsync == Fsync::Always
+                && let Some(log) = &self.log
+            {
+                log.sync().inspect_err(|_| self.refusing.store(true, Relaxed))?;
+            }
+            if let Some(wake) = &*self.appended.read() {
+                wake();
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, writer: &mut Writer, staged: Staged) -> Result<(), WriteRefused> {
+        let mut frame = std::mem::take(&mut writer.frame);
+        frame.clear();
+        frame.append(&mut writer.stuck);
+        if staged.count > 0 {
+            let context: Frontier = writer
+                .received
+                .iter()
+                .filter(|(node, seq)| *node != self.node && *seq > writer.told.seq(*node))
+                .collect();
+            writer.told.join(&context);
+            let header = BatchHeader {
+                kind: BatchKind::Effects,
+                flags: if self.is_alone() { batch::FLAG_SOLO } else { 0 },
+                count: staged.count,
+                origin: self.node,
+                first: staged.first,
+                hlc: staged.base_hlc,
+                body_bytes: 0,
+                crc: 0,
+            };
+            batch::encode(&mut frame, &header, &context, &staged.records);
+        }
+        let written = match &self.log {
+            Some(log) => log.append(&frame),
+            None => Ok(()),
+        };
+        if let Err(error) = written {
+            writer.stuck = frame;
+            self.refusing.store(true, Relaxed);
+            return Err(error.into());
+        }
+        self.refusing.store(false, Relaxed);
+        if staged.count > 0 {
+            let last = proto::Seq(staged.first.0 + u64::from(staged.count) - 1);
+            writer.received.advance(self.node, last);
+            self.shown.lock().advance(self.node, last);
+        }
+        self.stats.batches_written.fetch_add(1, Relaxed);
+        self.stats.bytes_written.fetch_add(frame.len() as u64, Relaxed);
+        self.stats.effects_written.fetch_add(u64::from(staged.count), Relaxed);
+        // Buffers are reused, unless one huge turn made them huge.
+        let mut records = staged.records;
+        records.clear();
+        for buffer in [&mut records, &mut frame] {
+            if buffer.capacity() > 4 << 20 {
+                *buffer = Vec::new();
+            }
+        }
+        writer.spare = records;
+        writer.frame = frame;
+        Ok(())
+    }
+
+    /// Refuses write commands while the log takes none. Tries again to write what is stuck.
+    pub fn writable(&self) -> Result<(), Refusal> {
+        if self.refusing.load(Relaxed) && self.end_turn().is_err() {
+            return Err(Refusal::Text(
+                "MISCONF Atoll cannot write its effect log: writes are refused until the disk takes them again. \
+                 See the server's log for the reason",
+            ));
+        }
+        Ok(())
+    }
+}
