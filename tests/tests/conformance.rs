@@ -27,6 +27,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    clients_redis_py: "clients/redis_py.txt",
     connection_basics: "connection/basics.txt",
     connection_client: "connection/client.txt",
     connection_hello: "connection/hello.txt",
