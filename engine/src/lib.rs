@@ -4,6 +4,7 @@
 //! simulator runs this code as it ships.
 
 pub mod effect;
+pub mod merge;
 pub mod number;
 pub mod refusal;
 pub mod replication;

@@ -5,6 +5,7 @@
 
 pub mod id;
 pub mod peer;
+pub mod resp;
 pub mod varint;
 
 pub use id::{EffectId, Frontier, Hlc, NodeId, Seq};

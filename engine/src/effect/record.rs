@@ -35,6 +35,9 @@ const FLAG_SELF_DEP: u8 = 8;
 const FLAG_EXPIRY: u8 = 16;
 const FLAGS_KNOWN: u8 = 31;
 
+/// A value never grows past this through an overlay (bytes).
+const OVERLAY_END_MAX: u64 = 1 << 32;
+
 /// Why bytes are not a record.
 #[derive(Debug, thiserror::Error, PartialEq, Eq, Clone, Copy)]
 pub enum RecordError {
@@ -205,6 +208,9 @@ fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8) -> Result<Op<'a>, Recor
             let base = take_id(body).ok_or(bad)?;
             let offset = take(body).ok_or(bad)?;
             let bytes = take_bytes(body).ok_or(bad)?;
+            if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > OVERLAY_END_MAX) {
+                return Err(bad);
+            }
             Op::Overlay { base: (base != EffectId::NONE).then_some(base), offset, bytes }
         }
         KIND_TTL => Op::Ttl(expiry()?),

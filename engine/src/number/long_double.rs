@@ -24,4 +24,14 @@ impl LongDouble {
         let sign_exponent = u16::from_le_bytes(bytes[8..].try_into().ok()?);
         Some(LongDouble { sign_exponent, mantissa })
     }
+
+    pub fn from_i64(_n: i64) -> Self {
+        LongDouble { sign_exponent: 0, mantissa: 0 }
+    }
+
+    pub fn add(self, _other: Self) -> Option<Self> {
+        Some(self)
+    }
+
+    pub fn format_human(self, _out: &mut Vec<u8>) {}
 }

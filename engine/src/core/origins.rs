@@ -1,0 +1,31 @@
+//! Origins by a small number, so that an entry's tip fits a word.
+
+use parking_lot::RwLock;
+use proto::NodeId;
+
+/// Node ids in the order they were met. Index 0 is "none".
+pub(crate) struct Origins(RwLock<Vec<NodeId>>);
+
+impl Origins {
+    pub fn new() -> Self {
+        Origins(RwLock::new(vec![NodeId(0)]))
+    }
+
+    /// The number of a node, given at first sight.
+    pub fn index(&self, node: NodeId) -> u16 {
+        if let Some(at) = self.0.read().iter().rposition(|n| *n == node) {
+            return at as u16;
+        }
+        let mut origins = self.0.write();
+        if let Some(at) = origins.iter().rposition(|n| *n == node) {
+            return at as u16;
+        }
+        assert!(origins.len() < usize::from(u16::MAX), "fewer than 65,535 incarnations ever write to one store");
+        origins.push(node);
+        (origins.len() - 1) as u16
+    }
+
+    pub fn node(&self, index: u16) -> NodeId {
+        self.0.read()[usize::from(index)]
+    }
+}

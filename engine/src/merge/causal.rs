@@ -1,0 +1,136 @@
+//! What an effect saw of its own key: exact, from deps.
+//!
+//! A window keeps, per origin, *runs* of effects that saw the same of the other origins, so that the past of any dep can
+//! be looked up. Effects of one origin on one key always see each other in order. A dep that is no longer known was stable or
+//! dominated: it stands for itself, and what it saw no longer matters (nothing alive is in its past alone).
+
+use std::sync::Arc;
+
+use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
+use smallvec::SmallVec;
+
+/// An effect's identity, time and past.
+#[derive(Clone, Debug)]
+pub struct Meta {
+    pub id: EffectId,
+    pub hlc: Hlc,
+    seen: Arc<Frontier>,
+}
+
+impl Meta {
+    pub fn new(id: EffectId, hlc: Hlc) -> Self {
+        Meta { id, hlc, seen: Arc::default() }
+    }
+
+    /// True when `other` is in this effect's causal past on the key.
+    pub fn saw(&self, other: EffectId) -> bool {
+        if other.node == self.id.node { other.seq < self.id.seq } else { self.seen.contains(other) }
+    }
+
+    /// Position in fork-choice order.
+    pub fn rank(&self) -> (Hlc, NodeId) {
+        (self.hlc, self.id.node)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Run {
+    node: NodeId,
+    first: Seq,
+    last: Seq,
+    seen: Arc<Frontier>,
+}
+
+/// The key's tips and the pasts of its recent effects.
+#[derive(Clone, Debug, Default)]
+pub struct Causal {
+    tips: SmallVec<[EffectId; 2]>,
+    runs: SmallVec<[Run; 2]>,
+}
+
+impl Causal {
+    pub fn tips(&self) -> &[EffectId] {
+        &self.tips
+    }
+
+    /// Places an arriving effect: computes its past, makes it a tip in place of the tips it saw. Afterwards
+    /// [`Causal::saw_all`] tells whether it saw everything of the key.
+    pub fn observe(&mut self, id: EffectId, hlc: Hlc, deps: &[EffectId]) -> Meta {
+        let own = self.runs.iter().rposition(|r| r.node == id.node);
+        let known = own.map(|i| self.runs[i].seen.clone()).unwrap_or_default();
+        let mut news: Option<Frontier> = None;
+        for dep in deps.iter().filter(|d| d.node != id.node && !known.contains(**d)) {
+            let seen = news.get_or_insert_with(|| (*known).clone());
+            seen.advance(dep.node, dep.seq);
+            let run = self.runs.iter().find(|r| r.node == dep.node && r.first <= dep.seq && dep.seq <= r.last);
+            if let Some(run) = run {
+                seen.join(&run.seen);
+            }
+        }
+        let seen = match news {
+            None => {
+                match own {
+                    Some(i) => self.runs[i].last = id.seq,
+                    None => self.runs.push(Run { node: id.node, first: id.seq, last: id.seq, seen: known.clone() }),
+                }
+                known
+            }
+            Some(mut seen) => {
+                seen.set(id.node, Seq(0));
+                let seen = Arc::new(seen);
+                self.runs.push(Run { node: id.node, first: id.seq, last: id.seq, seen: seen.clone() });
+                seen
+            }
+        };
+        let meta = Meta { id, hlc, seen };
+        self.tips.retain(|tip| !meta.saw(*tip));
+        self.tips.push(id);
+        meta
+    }
+
+    /// The last observed effect saw every other.
+    pub fn saw_all(&self) -> bool {
+        self.tips.len() <= 1
+    }
+
+    /// Forgets all but the latest effect, which saw and cancelled the rest.
+    pub fn restart(&mut self, meta: &Meta) {
+        self.tips.clear();
+        self.tips.push(meta.id);
+        self.runs.clear();
+        self.runs.push(Run { node: meta.id.node, first: meta.id.seq, last: meta.id.seq, seen: meta.seen.clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(node: u64, seq: u64) -> EffectId {
+        EffectId::new(NodeId(node), Seq(seq))
+    }
+
+    #[test]
+    fn past_is_the_closure_over_deps() {
+        let mut c = Causal::default();
+        let a1 = c.observe(id(1, 1), Hlc(1), &[]);
+        let b1 = c.observe(id(2, 1), Hlc(2), &[]);
+        assert!(!b1.saw(a1.id) && !c.saw_all());
+        let c1 = c.observe(id(3, 1), Hlc(3), &[b1.id]);
+        let d1 = c.observe(id(4, 1), Hlc(4), &[c1.id]);
+        assert!(d1.saw(b1.id) && d1.saw(c1.id) && !d1.saw(a1.id));
+        let a2 = c.observe(id(1, 2), Hlc(5), &[a1.id, d1.id]);
+        assert!(a2.saw(b1.id) && a2.saw(c1.id) && a2.saw(a1.id) && c.saw_all());
+        assert_eq!(c.tips(), [a2.id]);
+    }
+
+    #[test]
+    fn a_chain_of_one_origin_stays_one_run() {
+        let mut c = Causal::default();
+        for seq in 1..1000 {
+            let deps: &[EffectId] = if seq == 1 { &[] } else { &[id(1, seq - 1)] };
+            c.observe(id(1, seq), Hlc(seq), deps);
+        }
+        assert_eq!((c.runs.len(), c.tips.len()), (1, 1));
+    }
+}

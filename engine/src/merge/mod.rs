@@ -1,0 +1,11 @@
+//! Merge: what a set of effects adds up to, whatever order it came in.
+//!
+//! [`solo`] folds where everything is stable at once; [`window`] folds where effects may be concurrent; [`oracle`] is the slow,
+//! obvious specification that both must equal.
+
+pub mod causal;
+pub mod solo;
+pub mod text;
+pub mod window;
+
+pub use window::{Verdict, Window};

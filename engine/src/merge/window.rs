@@ -1,0 +1,717 @@
+//! A key's window: its unstable effects above a stable base, and the visible value they add up to.
+//!
+//! The visible value lives in the table's entry. While nothing is in dispute (*lean*: one root, one type) the entry doubles as the
+//! root's payload and an arriving effect is folded in place; otherwise (*explicit*) every payload is kept here and the visible
+//! value is worked out again from the live effects, member by member where only members changed.
+//!
+//! An effect that cancels (assignment, reset, remove) acts when it arrives: causal delivery means that everything it saw
+//! is here, and nothing that comes later was seen by it. So only *live* effects are kept: assignments, updates and adds that no
+//! cancelling effect saw.
+//!
+//! Invariant: the visible value is a function of the set of effects delivered and nothing else (merge/oracle.rs says which).
+
+use std::cmp::Ordering;
+
+use hashbrown::HashMap;
+use proto::{EffectId, Frontier, Hlc, NodeId};
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use super::causal::{Causal, Meta};
+use super::text::{self, Update};
+use crate::effect::fork::fork_choice_cmp;
+use crate::effect::{Effect, Expiry, Members, Op, Payload};
+use crate::number::{parse_i64, push_i64};
+use crate::state::set::SetValue;
+use crate::state::table::Entry;
+use crate::state::value::{Kind, Value, ValueRef};
+
+/// What a merge decided, for counters.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Concurrent whole values met: one of them lost.
+    pub fork: bool,
+    /// Effects of two types are live: one type is hidden.
+    pub clash: bool,
+    /// The effect was older than a new life of the key and counts nowhere.
+    pub late: bool,
+}
+
+/// A live assignment. `payload` is `None` while lean: the entry has it.
+struct Root {
+    meta: Meta,
+    kind: Kind,
+    payload: Option<Value>,
+}
+
+/// The stable value below.
+enum Base {
+    Absent,
+    /// `None` while lean: the entry has it.
+    Live(Option<Value>),
+}
+
+/// Live adds of one member.
+struct Adds {
+    /// Lean only: the root has the member too.
+    in_root: bool,
+    dots: SmallVec<[Meta; 1]>,
+}
+
+type AddMap = HashMap<Box<[u8]>, Adds, Xxh3DefaultBuilder>;
+
+/// See the module.
+pub struct Window {
+    causal: Causal,
+    /// Effects older than this (ms) belong to a life that ended.
+    floor_ms: u64,
+    base: Base,
+    /// `None` once an unstable effect replaced it.
+    base_expiry: Option<Expiry>,
+    expiries: SmallVec<[(Meta, Expiry); 1]>,
+    roots: SmallVec<[Root; 1]>,
+    updates: Vec<(Meta, Update)>,
+    adds: AddMap,
+    explicit: bool,
+    /// A live expiry lies before a live effect: two lives are in the window.
+    split: bool,
+    /// Latest effect folded here: an upper bound of the live ones.
+    latest: Hlc,
+}
+
+impl Window {
+    /// Opens a window over an entry whose value (if any) is stable.
+    pub fn open(entry: &Entry<'_>) -> Self {
+        let (base, base_expiry) = match entry.kind() {
+            Some(_) => (Base::Live(None), Some(entry.expiry())),
+            None => (Base::Absent, None),
+        };
+        Window {
+            causal: Causal::default(),
+            floor_ms: 0,
+            base,
+            base_expiry,
+            expiries: SmallVec::new(),
+            roots: SmallVec::new(),
+            updates: Vec::new(),
+            adds: AddMap::default(),
+            explicit: false,
+            split: false,
+            latest: Hlc(0),
+        }
+    }
+
+    /// Opens a window over an entry whose value is one live assignment that saw all before it.
+    pub fn open_assigned(entry: &Entry<'_>, id: EffectId, hlc: Hlc) -> Self {
+        let mut window = Window::open(entry);
+        let meta = window.causal.observe(id, hlc, &[]);
+        window.restart(&meta);
+        if let Some(kind) = entry.kind() {
+            window.roots.push(Root { meta: meta.clone(), kind, payload: None });
+            window.expiries.push((meta, entry.expiry()));
+        }
+        window
+    }
+
+    /// The key's tips.
+    pub fn tips(&self) -> &[EffectId] {
+        self.causal.tips()
+    }
+
+    /// The live assignment an overlay made now would lie on.
+    pub fn overlay_base(&self) -> Option<EffectId> {
+        self.winner(0).map(|i| self.roots[i].meta.id)
+    }
+
+    /// Folds one effect that arrived in causal order. `Flush` comes through [`Window::flush`] instead.
+    pub fn fold(&mut self, entry: &mut Entry<'_>, id: EffectId, effect: &Effect<'_>) -> Verdict {
+        let meta = self.causal.observe(id, effect.hlc, &effect.deps);
+        self.latest = self.latest.max(effect.hlc);
+        if effect.hlc.ms() < self.floor_ms {
+            return Verdict { late: true, ..Verdict::default() };
+        }
+        let mut verdict = Verdict::default();
+        if let Some(floor_ms) = effect.fresh {
+            let floor_ms = self.floor_ms.max(floor_ms);
+            if self.causal.saw_all() {
+                self.restart(&meta);
+                entry.clear();
+            } else {
+                self.make_explicit(entry);
+                self.cancel(|m| meta.saw(m.id) || m.hlc.ms() < floor_ms);
+                self.rebuild(entry);
+            }
+            self.floor_ms = floor_ms;
+        }
+        match &effect.op {
+            Op::Assign { payload, expiry } => self.assign(entry, meta, payload, *expiry, &mut verdict),
+            Op::Reset => self.reset(entry, &meta),
+            Op::Ttl(expiry) => self.expire(entry, meta, *expiry),
+            Op::Delta(n) => self.update(entry, meta, Update::Delta(*n)),
+            Op::DeltaFloat(n) => self.update(entry, meta, Update::DeltaFloat(*n)),
+            Op::Append(bytes) => self.update(entry, meta, Update::Append((*bytes).into())),
+            Op::Overlay { base, offset, bytes } => {
+                self.update(entry, meta, Update::Overlay { base: *base, offset: *offset, bytes: (*bytes).into() });
+            }
+            Op::MemberAdd(members) => self.add(entry, &meta, *members),
+            Op::MemberRemove(members) => self.remove(entry, &meta, *members),
+            Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop => {}
+        }
+        self.split_if_due(entry);
+        verdict.clash = self.explicit && self.kinds_live() > 1;
+        verdict
+    }
+
+    /// Cancels what a flush saw. True when nothing is left of the key.
+    pub fn flush(&mut self, entry: &mut Entry<'_>, seen: &Frontier) -> bool {
+        self.make_explicit(entry);
+        self.cancel(|m| seen.contains(m.id));
+        self.rebuild(entry);
+        self.nothing_live()
+    }
+
+    /// Drops what is stable. True when the whole window may go: the entry's value is the new base (or nothing is left).
+    /// `closed_ms`: no effect older than this can arrive any more.
+    pub fn prune(&mut self, entry: &mut Entry<'_>, stable: &Frontier, closed_ms: u64) -> bool {
+        if self.metas().all(|m| stable.contains(m.id)) {
+            return self.floor_ms <= closed_ms;
+        }
+        if !self.explicit {
+            self.prune_root(stable);
+            if self.roots.is_empty() {
+                self.prune_adds(stable);
+                self.prune_updates(stable);
+                self.prune_expiries(stable);
+            }
+        }
+        debug_assert!(self.explicit || entry.kind().is_some() || self.updates.is_empty());
+        false
+    }
+
+    /// Live effects held.
+    pub fn len(&self) -> usize {
+        self.roots.len() + self.updates.len() + self.adds.len() + self.expiries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A window that only remembers a dead key: nothing live in it, base gone.
+    pub fn nothing_live(&self) -> bool {
+        self.is_empty() && matches!(self.base, Base::Absent)
+    }
+
+    pub fn floor_ms(&self) -> u64 {
+        self.floor_ms
+    }
+
+    fn metas(&self) -> impl Iterator<Item = &Meta> {
+        let roots = self.roots.iter().map(|r| &r.meta);
+        let updates = self.updates.iter().map(|u| &u.0);
+        let adds = self.adds.values().flat_map(|a| a.dots.iter());
+        roots.chain(updates).chain(adds).chain(self.expiries.iter().map(|e| &e.0))
+    }
+
+    fn restart(&mut self, meta: &Meta) {
+        self.causal.restart(meta);
+        self.base = Base::Absent;
+        self.base_expiry = None;
+        self.expiries.clear();
+        self.roots.clear();
+        self.updates = Vec::new();
+        self.adds = AddMap::default();
+        self.explicit = false;
+        self.split = false;
+        self.latest = meta.hlc;
+    }
+
+    fn assign(
+        &mut self,
+        entry: &mut Entry<'_>,
+        meta: Meta,
+        payload: &Payload<'_>,
+        expiry: Expiry,
+        verdict: &mut Verdict,
+    ) {
+        let kind = match payload {
+            Payload::String(_) => Kind::String,
+            Payload::Set(_) => Kind::Set,
+        };
+        if self.causal.saw_all() {
+            self.restart(&meta);
+            match payload {
+                Payload::String(bytes) => entry.set_string(bytes, expiry),
+                Payload::Set(_) => entry.set_value(Value::from_payload(payload), expiry),
+            }
+            self.expiries.push((meta.clone(), expiry));
+            self.roots.push(Root { meta, kind, payload: None });
+            return;
+        }
+        self.make_explicit(entry);
+        self.cancel(|m| meta.saw(m.id));
+        verdict.fork = !self.roots.is_empty();
+        self.expiries.push((meta.clone(), expiry));
+        self.roots.push(Root { meta, kind, payload: Some(Value::from_payload(payload)) });
+        self.rebuild(entry);
+    }
+
+    fn reset(&mut self, entry: &mut Entry<'_>, meta: &Meta) {
+        if self.causal.saw_all() {
+            let floor_ms = self.floor_ms;
+            self.restart(meta);
+            self.floor_ms = floor_ms;
+            entry.clear();
+            return;
+        }
+        self.make_explicit(entry);
+        self.cancel(|m| meta.saw(m.id));
+        self.rebuild(entry);
+    }
+
+    fn expire(&mut self, entry: &mut Entry<'_>, meta: Meta, expiry: Expiry) {
+        self.expiries.retain(|e| !meta.saw(e.0.id));
+        self.base_expiry = None;
+        self.expiries.push((meta, expiry));
+        if self.split {
+            self.rebuild(entry);
+        } else if entry.kind().is_some() {
+            entry.set_expiry(self.expiry_in_force(0));
+        }
+    }
+
+    fn update(&mut self, entry: &mut Entry<'_>, meta: Meta, update: Update) {
+        if self.explicit || entry.kind() == Some(Kind::Set) {
+            self.make_explicit(entry);
+            self.updates.push((meta, update));
+            self.rebuild(entry);
+            return;
+        }
+        self.keep_source(entry);
+        let in_place = self.causal.saw_all() || self.commutes(entry, &update);
+        self.updates.push((meta, update));
+        let expiry = entry.kind().map_or_else(|| self.expiry_in_force(0), |_| entry.expiry());
+        if in_place {
+            let (_, update) = &self.updates[self.updates.len() - 1];
+            fold_text(entry, update, expiry);
+        } else {
+            let value = self.text(0);
+            set_text(entry, value, expiry);
+        }
+    }
+
+    /// Integer deltas commute while no order of them can leave 64 bits.
+    fn commutes(&self, entry: &Entry<'_>, update: &Update) -> bool {
+        let magnitude = |u: &Update| match u {
+            Update::Delta(n) => Some(u128::from(n.unsigned_abs())),
+            _ => None,
+        };
+        let current = match entry.value() {
+            None => 0,
+            Some(ValueRef::String(bytes)) => match parse_i64(bytes) {
+                Some(n) => n.unsigned_abs(),
+                None => return false,
+            },
+            Some(_) => return false,
+        };
+        let mut sum = u128::from(current) * 2;
+        for u in self.updates.iter().map(|u| &u.1).chain([update]) {
+            match magnitude(u) {
+                Some(n) => sum += 2 * n,
+                None => return false,
+            }
+        }
+        sum < i64::MAX as u128
+    }
+
+    fn add(&mut self, entry: &mut Entry<'_>, meta: &Meta, members: Members<'_>) {
+        if !self.explicit && entry.kind() == Some(Kind::String) {
+            self.make_explicit(entry);
+        }
+        let lean = !self.explicit;
+        if lean && entry.kind().is_none() {
+            entry.set_value(Value::Set(SetValue::default()), self.expiry_in_force(0));
+        }
+        for member in members.iter() {
+            if let Some(adds) = self.adds.get_mut(member) {
+                adds.dots.retain(|dot| !meta.saw(dot.id));
+                adds.dots.push(meta.clone());
+            } else {
+                let in_root = lean && matches!(entry.value(), Some(ValueRef::Set(s)) if s.contains(member));
+                self.adds.insert(member.into(), Adds { in_root, dots: smallvec::smallvec![meta.clone()] });
+            }
+            if lean && let Some(Value::Set(set)) = entry.boxed_mut() {
+                set.insert(member);
+            }
+        }
+        if !lean {
+            self.members_changed(entry, members);
+        }
+    }
+
+    fn remove(&mut self, entry: &mut Entry<'_>, meta: &Meta, members: Members<'_>) {
+        let lean = !self.explicit;
+        // A lean root is the base, which every arriving effect saw, or one assignment.
+        let root_seen = self.roots.iter().all(|r| meta.saw(r.meta.id));
+        if lean && entry.kind() != Some(Kind::Set) {
+            return;
+        }
+        for member in members.iter() {
+            let mut keep = false;
+            if let Some(adds) = self.adds.get_mut(member) {
+                adds.dots.retain(|dot| !meta.saw(dot.id));
+                adds.in_root &= !root_seen;
+                keep = adds.in_root || !adds.dots.is_empty();
+                if adds.dots.is_empty() {
+                    self.adds.remove(member);
+                }
+            } else if lean && !root_seen {
+                keep = true;
+            }
+            if lean {
+                if !keep && let Some(Value::Set(set)) = entry.boxed_mut() {
+                    set.remove(member);
+                }
+                continue;
+            }
+            for root in self.roots.iter_mut().filter(|r| meta.saw(r.meta.id)) {
+                if let Some(Value::Set(set)) = &mut root.payload {
+                    set.remove(member);
+                }
+            }
+            if let Base::Live(Some(Value::Set(set))) = &mut self.base {
+                set.remove(member);
+            }
+        }
+        if lean {
+            drop_if_empty(entry);
+        } else {
+            self.members_changed(entry, members);
+        }
+    }
+
+    /// Works the visibility of a few members out again.
+    fn members_changed(&mut self, entry: &mut Entry<'_>, members: Members<'_>) {
+        if self.split || entry.kind() != Some(Kind::Set) || self.kinds_live() > 1 {
+            self.rebuild(entry);
+            return;
+        }
+        let winner = self.winner(0);
+        let source = self.source(winner, 0);
+        let Some(Value::Set(visible)) = entry.boxed_mut() else { return };
+        for member in members.iter() {
+            let in_source = matches!(source, Some(Value::Set(set)) if set.contains(member));
+            if in_source || self.adds.contains_key(member) {
+                visible.insert(member);
+            } else {
+                visible.remove(member);
+            }
+        }
+        drop_if_empty(entry);
+    }
+
+    /// Copies the lean root's payload out of the entry before the first update changes it there.
+    fn keep_source(&mut self, entry: &Entry<'_>) {
+        if !self.updates.is_empty() {
+            return;
+        }
+        let payload = || entry.value().map(|v| v.to_value());
+        if let Some(root) = self.roots.first_mut() {
+            root.payload = payload();
+        } else if let Base::Live(kept) = &mut self.base {
+            *kept = payload();
+        }
+    }
+
+    fn make_explicit(&mut self, entry: &Entry<'_>) {
+        if self.explicit {
+            return;
+        }
+        self.explicit = true;
+        let payload = match entry.value() {
+            Some(ValueRef::Set(visible)) => {
+                let mut root = visible.clone();
+                for (member, _) in self.adds.iter().filter(|(_, adds)| !adds.in_root) {
+                    root.remove(member);
+                }
+                Value::Set(root)
+            }
+            Some(value) if self.updates.is_empty() => value.to_value(),
+            // Updates made a copy already; without a value the root was emptied member by member.
+            Some(_) => return,
+            None => Value::Set(SetValue::default()),
+        };
+        if let Some(root) = self.roots.first_mut() {
+            root.payload = Some(payload);
+        } else if let Base::Live(kept) = &mut self.base {
+            *kept = Some(payload);
+        }
+    }
+
+    fn cancel(&mut self, cancels: impl Fn(&Meta) -> bool) {
+        debug_assert!(self.explicit);
+        // Whatever arrives saw the base.
+        self.base = Base::Absent;
+        self.base_expiry = None;
+        self.roots.retain(|r| !cancels(&r.meta));
+        self.updates.retain(|u| !cancels(&u.0));
+        self.expiries.retain(|e| !cancels(&e.0));
+        self.adds.retain(|_, adds| {
+            adds.dots.retain(|dot| !cancels(dot));
+            !adds.dots.is_empty()
+        });
+    }
+
+    fn expiry_in_force(&self, cut_ms: u64) -> Expiry {
+        let live = self.expiries.iter().filter(|e| e.0.hlc.ms() >= cut_ms).map(|e| e.1).max();
+        let base = if cut_ms == 0 { self.base_expiry } else { None };
+        live.or(base).unwrap_or(Expiry::NEVER)
+    }
+
+    fn split_if_due(&mut self, entry: &mut Entry<'_>) {
+        if !self.split && self.expiry_in_force(0).reached(self.latest.ms()) && self.life_cut_ms() > 0 {
+            self.make_explicit(entry);
+            self.rebuild(entry);
+        }
+    }
+
+    /// Where the lives before the present one end: effects older than this (ms) are dead. 0: there is one life.
+    fn life_cut_ms(&self) -> u64 {
+        let mut cut_ms = 0;
+        loop {
+            let latest = self.metas().map(|m| m.hlc).filter(|h| h.ms() >= cut_ms).max();
+            let Some(latest) = latest else { return cut_ms };
+            match self.expiry_in_force(cut_ms).ms() {
+                // An expiry not after the life's own beginning ends nothing: the key reads as dead.
+                Some(ms) if cut_ms < ms && ms <= latest.ms() => cut_ms = ms,
+                _ => return cut_ms,
+            }
+        }
+    }
+
+    /// The winning live assignment of the present life.
+    fn winner(&self, cut_ms: u64) -> Option<usize> {
+        let alive = self.roots.iter().enumerate().filter(|(_, r)| r.meta.hlc.ms() >= cut_ms);
+        alive.max_by(|a, b| fork_choice_cmp(a.1.meta.rank(), b.1.meta.rank())).map(|(i, _)| i)
+    }
+
+    fn source(&self, winner: Option<usize>, cut_ms: u64) -> Option<&Value> {
+        match (winner, &self.base) {
+            (Some(i), _) => self.roots[i].payload.as_ref(),
+            (None, Base::Live(payload)) if cut_ms == 0 => payload.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn kinds_live(&self) -> usize {
+        let base = match &self.base {
+            Base::Live(Some(value)) => Some(value.kind()),
+            _ => None,
+        };
+        let has = |kind| base == Some(kind) || self.roots.iter().any(|r| r.kind == kind);
+        usize::from(has(Kind::String) || !self.updates.is_empty())
+            + usize::from(has(Kind::Set) || !self.adds.is_empty())
+    }
+
+    /// The type that the key has: of those with something alive, the one created last in fork-choice order.
+    fn kind_in_force(&self, cut_ms: u64) -> Option<Kind> {
+        let alive = |m: &&Meta| m.hlc.ms() >= cut_ms;
+        let rank_order = |a: &(Hlc, NodeId), b: &(Hlc, NodeId)| fork_choice_cmp(*a, *b);
+        let winner = self.winner(cut_ms);
+        let source = self.source(winner, cut_ms).filter(|v| !v.is_empty_collection());
+        let creation = |kind: Kind| -> Option<(Hlc, NodeId)> {
+            if source.is_some_and(|v| v.kind() == kind) {
+                return Some(winner.map_or((Hlc(0), NodeId(0)), |i| self.roots[i].meta.rank()));
+            }
+            match kind {
+                Kind::String => self.updates.iter().map(|u| &u.0).filter(alive).map(Meta::rank).min_by(rank_order),
+                Kind::Set => {
+                    let dots = self.adds.values().flat_map(|a| a.dots.iter());
+                    dots.filter(alive).map(Meta::rank).min_by(rank_order)
+                }
+            }
+        };
+        let claims = [Kind::String, Kind::Set].into_iter().filter_map(|k| creation(k).map(|c| (c, k)));
+        claims.max_by(|a, b| fork_choice_cmp(a.0, b.0)).map(|c| c.1)
+    }
+
+    /// The string the live effects add up to, updates in fork-choice order.
+    fn text(&self, cut_ms: u64) -> Option<Vec<u8>> {
+        let winner = self.winner(cut_ms);
+        let mut value = match self.source(winner, cut_ms) {
+            Some(Value::String(bytes)) => Some(bytes.clone()),
+            _ => None,
+        };
+        let winner = winner.map(|i| &self.roots[i].meta.id);
+        let mut ordered: Vec<_> = self.updates.iter().filter(|u| u.0.hlc.ms() >= cut_ms).collect();
+        ordered.sort_by(|a, b| fork_choice_cmp(a.0.rank(), b.0.rank()));
+        for (meta, update) in ordered {
+            if let Update::Overlay { base, .. } = update {
+                let laid_on_winner = match base {
+                    Some(base) => winner == Some(base),
+                    None => winner.is_none_or(|w| meta.saw(*w)),
+                };
+                if !laid_on_winner {
+                    continue;
+                }
+            }
+            text::apply(&mut value, update);
+        }
+        value
+    }
+
+    /// Works the visible value out again. Explicit windows only.
+    fn rebuild(&mut self, entry: &mut Entry<'_>) {
+        debug_assert!(self.explicit);
+        let cut_ms = self.life_cut_ms();
+        self.split = cut_ms > 0;
+        let expiry = self.expiry_in_force(cut_ms);
+        match self.kind_in_force(cut_ms) {
+            None => entry.clear(),
+            Some(Kind::String) => set_text(entry, self.text(cut_ms), expiry),
+            Some(Kind::Set) => {
+                let mut set = match self.source(self.winner(cut_ms), cut_ms) {
+                    Some(Value::Set(set)) => set.clone(),
+                    _ => SetValue::default(),
+                };
+                for (member, adds) in &self.adds {
+                    if adds.dots.iter().any(|dot| dot.hlc.ms() >= cut_ms) {
+                        set.insert(member);
+                    }
+                }
+                entry.set_value(Value::Set(set), expiry);
+                drop_if_empty(entry);
+            }
+        }
+    }
+
+    /// Lean: a stable assignment that everything live saw becomes the base.
+    fn prune_root(&mut self, stable: &Frontier) {
+        let [root] = &self.roots[..] else { return };
+        let id = root.meta.id;
+        if stable.contains(id) && self.metas().all(|m| m.id == id || m.saw(id)) {
+            let payload = self.roots.pop().and_then(|r| r.payload);
+            self.base = Base::Live(payload);
+        }
+    }
+
+    /// Lean, no root: stable adds join the base one by one.
+    fn prune_adds(&mut self, stable: &Frontier) {
+        let mut joined = false;
+        self.adds.retain(|_, adds| {
+            let before = adds.dots.len();
+            adds.dots.retain(|dot| !stable.contains(dot.id));
+            adds.in_root |= adds.dots.len() < before;
+            joined |= adds.in_root;
+            !adds.dots.is_empty()
+        });
+        if joined && matches!(self.base, Base::Absent) {
+            self.base = Base::Live(None);
+        }
+    }
+
+    /// Lean, no root: the stable updates that every other one saw are worked into the base.
+    fn prune_updates(&mut self, stable: &Frontier) {
+        if self.updates.len() < 8 {
+            return;
+        }
+        self.updates.sort_by(|a, b| fork_choice_cmp(a.0.rank(), b.0.rank()));
+        let mut cut = self.updates.iter().take_while(|u| stable.contains(u.0.id)).count();
+        // Shrink until everything above saw everything below.
+        while cut > 0 {
+            let (below, above) = self.updates.split_at(cut);
+            let unseen = |u: &(Meta, Update)| above.iter().any(|a| !a.0.saw(u.0.id));
+            match below.iter().position(unseen) {
+                Some(at) => cut = at,
+                None => break,
+            }
+        }
+        if cut == 0 {
+            return;
+        }
+        let mut value = match std::mem::replace(&mut self.base, Base::Absent) {
+            Base::Live(Some(Value::String(bytes))) => Some(bytes),
+            _ => None,
+        };
+        for (_, update) in self.updates.drain(..cut) {
+            text::apply(&mut value, &update);
+        }
+        // Without updates left the entry is the base again.
+        let keep = !self.updates.is_empty();
+        self.base = Base::Live(if keep { value.map(Value::String) } else { None });
+    }
+
+    fn prune_expiries(&mut self, stable: &Frontier) {
+        if !self.expiries.is_empty() && self.expiries.iter().all(|e| stable.contains(e.0.id)) {
+            self.base_expiry = Some(self.expiry_in_force(0));
+            self.expiries.clear();
+        }
+    }
+}
+
+fn drop_if_empty(entry: &mut Entry<'_>) {
+    if matches!(entry.value(), Some(ValueRef::Set(set)) if set.is_empty()) {
+        entry.clear();
+    }
+}
+
+fn set_text(entry: &mut Entry<'_>, value: Option<Vec<u8>>, expiry: Expiry) {
+    match value {
+        Some(bytes) => entry.set_string(&bytes, expiry),
+        None => entry.clear(),
+    }
+}
+
+/// Applies one update to the entry's string (or nothing) in place; keeps or sets its expiry.
+pub(super) fn fold_text(entry: &mut Entry<'_>, update: &Update, expiry: Expiry) {
+    if let Update::Delta(n) = update {
+        let current = match entry.value() {
+            None => Some(0),
+            Some(ValueRef::String(bytes)) => parse_i64(bytes),
+            Some(_) => None,
+        };
+        if let Some(current) = current {
+            let mut out = Vec::with_capacity(20);
+            push_i64(&mut out, current.saturating_add(*n));
+            entry.set_string(&out, expiry);
+            return;
+        }
+    }
+    // Long values are changed where they lie.
+    if let Some(Value::String(bytes)) = entry.boxed_mut() {
+        let done = match update {
+            Update::Append(chunk) => {
+                bytes.extend_from_slice(chunk);
+                true
+            }
+            Update::Overlay { offset, bytes: patch, .. } => {
+                text::overlay(bytes, *offset, patch);
+                true
+            }
+            _ => false,
+        };
+        if done {
+            entry.set_raw(true);
+            return;
+        }
+    }
+    let mut value = match entry.value() {
+        Some(ValueRef::String(bytes)) => Some(bytes.to_vec()),
+        _ => None,
+    };
+    text::apply(&mut value, update);
+    let raw = matches!(update, Update::Append(_) | Update::Overlay { .. }) && entry.kind().is_some();
+    set_text(entry, value, expiry);
+    entry.set_raw(raw);
+}
+
+impl PartialEq for Meta {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+/// Orders effects as updates are applied.
+pub fn update_order(a: &Meta, b: &Meta) -> Ordering {
+    fork_choice_cmp(a.rank(), b.rank())
+}

@@ -1,0 +1,510 @@
+//! A shard: the keys whose hash begins alike, in every database, with all that hangs on them.
+//!
+//! Invariants: an entry flagged windowed has a window and the other way round; an entry without value exists only with a window
+//! (a *ghost*, counted apart).
+#![allow(unsafe_code)] // Frees entries that left the table; see retire().
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use hashbrown::HashMap;
+use proto::{EffectId, Frontier, Hlc};
+
+use super::table::{Entry, EntryPtr, Table};
+use super::watch::Watchers;
+use crate::effect::{Effect, Expiry, Op, Payload};
+use crate::merge::{Verdict, Window, solo};
+
+/// Pointers are well spread after a multiplication.
+#[derive(Default)]
+struct PointerHasher(u64);
+
+impl Hasher for PointerHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*b);
+        }
+    }
+    fn write_usize(&mut self, n: usize) {
+        self.0 = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    fn write_u64(&mut self, n: u64) {
+        self.0 = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+/// The commonest window by far: one assignment that saw everything before it.
+enum Slot {
+    Assigned { id: EffectId, hlc: Hlc },
+    Open(Box<Window>),
+}
+
+/// What folding needs to know of the world.
+pub(crate) struct World<'a> {
+    /// No peers: everything is stable at once.
+    pub solo: bool,
+    /// No effect older than this (ms) can still arrive.
+    pub closed_ms: u64,
+    /// Index of an origin in [`super::super::core::origins`], for the entry's tip.
+    pub origin: u16,
+    pub hash_of: &'a dyn Fn(&[u8]) -> u64,
+    /// The ordered index is kept.
+    pub indexed: bool,
+}
+
+/// Counters of one shard, added up for INFO.
+#[derive(Default, Clone, Copy, Debug)]
+pub struct ShardStats {
+    pub hits: u64,
+    pub misses: u64,
+    pub expired: u64,
+    pub forks: u64,
+    pub clashes: u64,
+    pub late: u64,
+}
+
+/// One database's share.
+#[derive(Default)]
+pub(crate) struct Part {
+    pub table: Table,
+    pub ghosts: usize,
+    /// Keys with an expiry (those counted when set; for INFO).
+    pub expires: usize,
+    pub tail: keytrie::Tail<EntryPtr>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Shard {
+    parts: Vec<Part>,
+    windows: HashMap<EntryPtr, Slot, BuildHasherDefault<PointerHasher>>,
+    unstable: VecDeque<(EntryPtr, EffectId)>,
+    due: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    pub(crate) watchers: Watchers,
+    pub stats: ShardStats,
+    /// Dead entries that the index's run still holds, per database; told to it at the next merge.
+    pub(crate) dead_in_run: Vec<usize>,
+}
+
+impl Shard {
+    pub(crate) fn part(&mut self, db: u32) -> &mut Part {
+        let at = db as usize;
+        if at >= self.parts.len() {
+            self.parts.resize_with(at + 1, Part::default);
+            self.dead_in_run.resize(at + 1, 0);
+        }
+        &mut self.parts[at]
+    }
+
+    pub(crate) fn part_if_any(&mut self, db: u32) -> Option<&mut Part> {
+        self.parts.get_mut(db as usize)
+    }
+
+    pub(crate) fn parts(&mut self) -> impl Iterator<Item = (u32, &mut Part)> {
+        (0..).zip(self.parts.iter_mut())
+    }
+
+    #[inline]
+    pub(crate) fn table(&self, db: u32) -> Option<&Table> {
+        self.parts.get(db as usize).map(|p| &p.table)
+    }
+
+    /// The entry of a key, whatever state it is in.
+    #[inline]
+    pub(crate) fn find(&mut self, db: u32, hash: u64, key: &[u8]) -> Option<Entry<'_>> {
+        self.parts.get_mut(db as usize)?.table.find(hash, key)
+    }
+
+    /// Live keys of a database (keys past their expiry count until they are removed, as in Redis).
+    pub fn len(&self, db: u32) -> usize {
+        self.parts.get(db as usize).map_or(0, |p| p.table.len() - p.ghosts)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.parts.iter().all(|p| p.table.is_empty())
+    }
+
+    pub fn expires(&self, db: u32) -> usize {
+        self.parts.get(db as usize).map_or(0, |p| p.expires)
+    }
+
+    pub fn windows(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// The tips an effect on this key must name.
+    pub(crate) fn tips(&self, entry: &Entry<'_>, out: &mut crate::effect::Deps) {
+        if !entry.windowed() {
+            return;
+        }
+        match self.windows.get(&entry.ptr()) {
+            Some(Slot::Assigned { id, .. }) => out.push(*id),
+            Some(Slot::Open(window)) => out.extend(window.tips().iter().copied()),
+            None => {}
+        }
+    }
+
+    /// The assignment an overlay would lie on; `None` when it is stable.
+    pub(crate) fn overlay_base(&self, ptr: EntryPtr) -> Option<EffectId> {
+        match self.windows.get(&ptr)? {
+            Slot::Assigned { id, .. } => Some(*id),
+            Slot::Open(window) => window.overlay_base(),
+        }
+    }
+
+    /// Folds one effect on one key. The only way a key changes.
+    pub(crate) fn fold(&mut self, hash: u64, id: EffectId, effect: &Effect<'_>, world: &World<'_>) {
+        let (db, key) = (effect.db, effect.key);
+        if !self.watchers.is_empty() {
+            self.watchers.touch(db, key);
+        }
+        let part = self.part(db);
+        let found = part.table.find(hash, key).map(|e| e.ptr());
+        let ptr = match found {
+            Some(ptr) => ptr,
+            None => {
+                if !creates(&effect.op, world.solo) {
+                    return;
+                }
+                let ptr = EntryPtr::create(key, value_len(&effect.op), has_expiry(&effect.op));
+                part.table.insert(hash, ptr, world.hash_of);
+                part.ghosts += 1;
+                if world.indexed {
+                    part.tail.push(ptr);
+                }
+                ptr
+            }
+        };
+        // SAFETY: live in this shard's table, and we hold the shard.
+        let mut entry = unsafe { ptr.entry() };
+        let (had_value, had_expiry) = (entry.kind().is_some(), entry.expiry() != Expiry::NEVER);
+        if world.solo {
+            solo::fold(&mut entry, effect);
+        } else {
+            let verdict = self.fold_window(&mut entry, id, effect, world);
+            self.stats.forks += u64::from(verdict.fork);
+            self.stats.clashes += u64::from(verdict.clash);
+            self.stats.late += u64::from(verdict.late);
+            if entry.windowed() {
+                self.unstable.push_back((ptr, id));
+            }
+        }
+        entry.set_tip(world.origin, id.seq.0);
+        self.settle(entry, hash, db, had_value, had_expiry, world);
+    }
+
+    /// Accounts for what a fold did to an entry; removes it when nothing is left.
+    fn settle(
+        &mut self,
+        entry: Entry<'_>,
+        hash: u64,
+        db: u32,
+        had_value: bool,
+        had_expiry: bool,
+        world: &World<'_>,
+    ) {
+        let (value, expiry) = (entry.kind().is_some(), entry.expiry());
+        let part = self.part(db);
+        match (had_value, value) {
+            (true, false) => part.ghosts += 1,
+            (false, true) => part.ghosts -= 1,
+            _ => {}
+        }
+        if had_expiry {
+            part.expires -= 1;
+        }
+        if expiry != Expiry::NEVER {
+            part.expires += 1;
+            if let Some(ms) = expiry.ms() {
+                self.note_due(ms, hash, db);
+            }
+        }
+        if !value && !entry.windowed() {
+            self.remove(hash, db, entry.ptr(), world.indexed);
+        }
+    }
+
+    fn note_due(&mut self, ms: u64, hash: u64, db: u32) {
+        self.due.push(Reverse((ms, hash, db)));
+        let live: usize = self.parts.iter().map(|p| p.expires).sum();
+        if self.due.len() > 64 + 4 * live {
+            // Most are superseded: one of each moment and key is enough, and only those still set.
+            let mut due: Vec<_> = std::mem::take(&mut self.due).into_vec();
+            due.sort_unstable();
+            due.dedup();
+            let table_of = |db: u32| self.parts.get(db as usize).map(|p| &p.table);
+            due.retain(|Reverse((ms, hash, db))| {
+                table_of(*db).is_some_and(|t| t.any_with_hash(*hash, |e| e.expiry().ms() == Some(*ms)))
+            });
+            self.due = due.into();
+        }
+    }
+
+    fn fold_window(
+        &mut self,
+        entry: &mut Entry<'_>,
+        id: EffectId,
+        effect: &Effect<'_>,
+        world: &World<'_>,
+    ) -> Verdict {
+        let ptr = entry.ptr();
+        let slot = if entry.windowed() { self.windows.get_mut(&ptr) } else { None };
+        let saw_all = match &slot {
+            None => true,
+            Some(Slot::Assigned { id: assigned, .. }) => {
+                effect.deps.contains(assigned) || assigned.node == id.node
+            }
+            Some(Slot::Open(_)) => false,
+        };
+        if saw_all && effect.fresh.is_none_or(|floor_ms| floor_ms <= world.closed_ms) {
+            match &effect.op {
+                Op::Assign { payload, expiry } => {
+                    match payload {
+                        Payload::String(bytes) => entry.set_string(bytes, *expiry),
+                        Payload::Set(_) => {
+                            entry.set_value(crate::state::value::Value::from_payload(payload), *expiry);
+                        }
+                    }
+                    self.windows.insert(ptr, Slot::Assigned { id, hlc: effect.hlc });
+                    entry.set_windowed(true);
+                    return Verdict::default();
+                }
+                Op::Reset => {
+                    entry.clear();
+                    self.windows.remove(&ptr);
+                    entry.set_windowed(false);
+                    return Verdict::default();
+                }
+                _ => {}
+            }
+        }
+        let window = match slot {
+            Some(Slot::Open(window)) => window,
+            Some(slot) => {
+                let Slot::Assigned { id, hlc } = *slot else { unreachable!("matched above") };
+                *slot = Slot::Open(Box::new(Window::open_assigned(entry, id, hlc)));
+                let Slot::Open(window) = slot else { unreachable!("just set") };
+                window
+            }
+            None => {
+                entry.set_windowed(true);
+                let slot = self.windows.entry(ptr).insert(Slot::Open(Box::new(Window::open(entry))));
+                let Slot::Open(window) = slot.into_mut() else { unreachable!("just set") };
+                window
+            }
+        };
+        let verdict = window.fold(entry, id, effect);
+        if entry.kind().is_none() && window.nothing_live() && window.floor_ms() <= world.closed_ms {
+            self.windows.remove(&ptr);
+            entry.set_windowed(false);
+        }
+        verdict
+    }
+
+    /// Applies a flush of one database or all: what `seen` contains dies.
+    pub(crate) fn flush(&mut self, db: Option<u32>, seen: &Frontier, world: &World<'_>) {
+        let dbs: Vec<u32> = (0..self.parts.len() as u32).filter(|d| db.is_none_or(|db| db == *d)).collect();
+        for db in dbs {
+            let mut kept = Vec::new();
+            let mut gone = Vec::new();
+            for ptr in self.part(db).table.drain() {
+                // SAFETY: was in this shard's table; we hold the shard.
+                let mut entry = unsafe { ptr.entry() };
+                if !self.watchers.is_empty() && entry.kind().is_some() {
+                    self.watchers.touch(db, entry.key());
+                }
+                let survives = match self.windows.get_mut(&ptr) {
+                    None => false,
+                    Some(Slot::Assigned { id, .. }) => !seen.contains(*id),
+                    Some(Slot::Open(window)) => !window.flush(&mut entry, seen),
+                };
+                if survives { kept.push(ptr) } else { gone.push(ptr) }
+            }
+            let part = self.part(db);
+            part.ghosts = 0;
+            part.expires = 0;
+            for ptr in kept {
+                // SAFETY: as above; goes back into the table.
+                let entry = unsafe { ptr.entry() };
+                let hash = (world.hash_of)(entry.key());
+                let part = self.part(db);
+                part.ghosts += usize::from(entry.kind().is_none());
+                part.expires += usize::from(entry.expiry() != Expiry::NEVER);
+                part.table.insert(hash, ptr, world.hash_of);
+            }
+            for ptr in gone {
+                self.windows.remove(&ptr);
+                self.retire(db, ptr, world.indexed);
+            }
+        }
+    }
+
+    /// Drops windows that became stable. Returns how many queue places were taken off.
+    pub(crate) fn prune(&mut self, stable: &Frontier, world: &World<'_>) -> usize {
+        let mut popped = 0;
+        while let Some((ptr, id)) = self.unstable.front().copied() {
+            if !stable.contains(id) {
+                break;
+            }
+            self.unstable.pop_front();
+            popped += 1;
+            let done = match self.windows.get_mut(&ptr) {
+                None => continue,
+                Some(Slot::Assigned { id, .. }) => stable.contains(*id),
+                Some(Slot::Open(window)) => {
+                    // SAFETY: a key with a window is in the table.
+                    window.prune(&mut unsafe { ptr.entry() }, stable, world.closed_ms)
+                }
+            };
+            if done {
+                self.windows.remove(&ptr);
+                // SAFETY: as above.
+                let mut entry = unsafe { ptr.entry() };
+                entry.set_windowed(false);
+                if entry.kind().is_none() {
+                    let hash = (world.hash_of)(entry.key());
+                    let db = self.db_of(hash, ptr);
+                    self.remove(hash, db, ptr, world.indexed);
+                }
+            }
+        }
+        popped
+    }
+
+    fn db_of(&mut self, hash: u64, ptr: EntryPtr) -> u32 {
+        let holds = |p: &mut Part| p.table.find(hash, ptr.key()).is_some_and(|e| e.ptr() == ptr);
+        self.parts.iter_mut().position(holds).expect("a key with a window is in a table") as u32
+    }
+
+    /// Removes a key that died of age, when nothing can revive it. True when it did.
+    pub(crate) fn purge(&mut self, db: u32, hash: u64, key: &[u8], now_ms: u64, world: &World<'_>) -> bool {
+        let Some(entry) = self.find(db, hash, key) else { return false };
+        let Some(ms) = entry.expiry().ms().filter(|ms| *ms <= now_ms) else { return false };
+        if entry.windowed() || !world.solo && ms > world.closed_ms {
+            return false;
+        }
+        let ptr = entry.ptr();
+        if !self.watchers.is_empty() {
+            self.watchers.touch(db, key);
+        }
+        let part = self.part(db);
+        part.expires -= 1;
+        part.ghosts += 1;
+        self.stats.expired += 1;
+        self.remove(hash, db, ptr, world.indexed);
+        true
+    }
+
+    /// Removes up to `budget` keys past their expiry. Returns how many were looked at.
+    pub(crate) fn expire(&mut self, now_ms: u64, budget: usize, world: &World<'_>) -> usize {
+        let mut done = 0;
+        let mut later = Vec::new();
+        while done < budget {
+            match self.due.peek() {
+                Some(Reverse((ms, _, _))) if *ms <= now_ms => {}
+                _ => break,
+            }
+            let Some(Reverse((ms, hash, db))) = self.due.pop() else { break };
+            done += 1;
+            let mut key = Vec::new();
+            let mut windowed = false;
+            if let Some(table) = self.table(db) {
+                table.any_with_hash(hash, |e| {
+                    let matches = e.expiry().ms() == Some(ms);
+                    if matches {
+                        key.extend_from_slice(e.key());
+                        windowed = true;
+                    }
+                    matches
+                });
+            }
+            if windowed && !self.purge(db, hash, &key, now_ms, world) {
+                later.push(Reverse((ms, hash, db)));
+            }
+        }
+        self.due.extend(later);
+        done
+    }
+
+    fn remove(&mut self, hash: u64, db: u32, ptr: EntryPtr, indexed: bool) {
+        let part = self.part(db);
+        let removed = part.table.remove(hash, ptr.key());
+        assert!(removed == Some(ptr), "an entry to remove is in its table");
+        part.ghosts -= 1;
+        self.retire(db, ptr, indexed);
+    }
+
+    /// Frees an entry that left the table, or leaves that to whoever of the index still holds it.
+    fn retire(&mut self, db: u32, ptr: EntryPtr, indexed: bool) {
+        // SAFETY: out of the table and we hold the shard: nobody else has an `Entry` of it.
+        let mut entry = unsafe { ptr.entry() };
+        if !indexed {
+            // SAFETY: no index: nobody else knows the pointer.
+            unsafe { ptr.free() };
+            return;
+        }
+        entry.kill();
+        if entry.in_run() {
+            self.dead_in_run[db as usize] += 1;
+            return;
+        }
+        let part = self.part(db);
+        part.tail.note_dead();
+        part.tail.compact(|dead| {
+            // SAFETY: dead, out of the table, and the tail just let go of it.
+            unsafe { dead.free() }
+        });
+    }
+
+    /// Bytes held for keys: slots, entries, windows (approximate, for INFO).
+    pub fn unstable_len(&self) -> usize {
+        self.unstable.len()
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        for part in &mut self.parts {
+            let in_tail = part.tail.take();
+            for ptr in part.table.drain() {
+                // SAFETY: the shard goes and nothing of the engine is used after it; entries in the run are freed by
+                // their index, which outlives no shard.
+                unsafe {
+                    if !ptr.entry().in_run() {
+                        ptr.free();
+                    } else {
+                        ptr.entry().kill();
+                    }
+                }
+            }
+            drop(in_tail);
+        }
+    }
+}
+
+/// A missing key needs an entry for this effect.
+fn creates(op: &Op<'_>, solo: bool) -> bool {
+    match op {
+        Op::Assign { .. } | Op::Delta(_) | Op::DeltaFloat(_) | Op::Append(_) | Op::Overlay { .. } => true,
+        Op::MemberAdd(_) => true,
+        // With peers an unseen add or value may still arrive, and meet it.
+        Op::Ttl(_) => !solo,
+        _ => false,
+    }
+}
+
+fn value_len(op: &Op<'_>) -> usize {
+    match op {
+        Op::Assign { payload: Payload::String(bytes), .. } | Op::Append(bytes) => bytes.len(),
+        Op::Delta(_) => 8,
+        _ => 0,
+    }
+}
+
+fn has_expiry(op: &Op<'_>) -> bool {
+    matches!(op, Op::Assign { expiry, .. } if *expiry != Expiry::NEVER)
+}

@@ -1,0 +1,82 @@
+//! WATCH: who wants to know that a key changed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+/// One client's watch: set by any effect on a watched key.
+#[derive(Default)]
+pub struct WatchFlag {
+    dirty: AtomicBool,
+    keys: Mutex<Vec<WatchedKey>>,
+}
+
+/// A key under watch, by physical database.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WatchedKey {
+    pub db: u32,
+    pub key: Box<[u8]>,
+    /// It was live when watched: dying of age afterwards counts as a change.
+    pub live: bool,
+}
+
+impl WatchFlag {
+    pub fn is_dirty(&self) -> bool {
+        self.dirty.load(Relaxed)
+    }
+
+    pub fn set_dirty(&self) {
+        self.dirty.store(true, Relaxed);
+    }
+
+    pub(crate) fn keys(&self) -> &Mutex<Vec<WatchedKey>> {
+        &self.keys
+    }
+
+    pub fn is_watching(&self) -> bool {
+        !self.keys.lock().is_empty()
+    }
+}
+
+/// A shard's watchers.
+#[derive(Default)]
+pub(crate) struct Watchers(HashMap<(u32, Box<[u8]>), Vec<Arc<WatchFlag>>, Xxh3DefaultBuilder>);
+
+impl Watchers {
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn add(&mut self, db: u32, key: &[u8], flag: &Arc<WatchFlag>) {
+        self.0.entry((db, key.into())).or_default().push(flag.clone());
+    }
+
+    pub fn remove(&mut self, db: u32, key: &[u8], flag: &Arc<WatchFlag>) {
+        let id = (db, key.into());
+        if let Some(flags) = self.0.get_mut(&id) {
+            flags.retain(|f| !Arc::ptr_eq(f, flag));
+            if flags.is_empty() {
+                self.0.remove(&id);
+            }
+        }
+    }
+
+    pub fn touch(&self, db: u32, key: &[u8]) {
+        if let Some(flags) = self.0.get(&(db, key.into())) {
+            flags.iter().for_each(|f| f.set_dirty());
+        }
+    }
+
+    /// Touches every watched key (of one database, if given) for which `changed` holds.
+    pub fn touch_all(&self, db: Option<u32>, mut changed: impl FnMut(u32, &[u8]) -> bool) {
+        for ((key_db, key), flags) in &self.0 {
+            if db.is_none_or(|db| db == *key_db) && changed(*key_db, key) {
+                flags.iter().for_each(|f| f.set_dirty());
+            }
+        }
+    }
+}

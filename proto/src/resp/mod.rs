@@ -1,0 +1,10 @@
+//! RESP2 and RESP3: requests as Redis reads them, replies as Redis writes them.
+
+pub mod inline;
+pub mod reply;
+pub mod request;
+pub mod value;
+
+pub use reply::{Protocol, Replies};
+pub use request::{ProtocolError, RequestLimits, RequestParser, Requests};
+pub use value::{DecodeError, Value};

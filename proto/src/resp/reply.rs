@@ -1,0 +1,269 @@
+//! The reply side: bytes exactly as Redis 7.0 writes them, in RESP2 or RESP3.
+
+/// The version a client negotiated with HELLO.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Protocol {
+    #[default]
+    Resp2,
+    Resp3,
+}
+
+/// Writes replies to the end of a buffer.
+pub struct Replies<'a> {
+    out: &'a mut Vec<u8>,
+    protocol: Protocol,
+}
+
+impl<'a> Replies<'a> {
+    pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
+        Replies { out, protocol }
+    }
+
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
+    pub fn is_resp3(&self) -> bool {
+        self.protocol == Protocol::Resp3
+    }
+
+    /// What was written so far, for deferred lengths and inspection.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+
+    pub fn ok(&mut self) {
+        self.out.extend_from_slice(b"+OK\r\n");
+    }
+
+    pub fn simple(&mut self, text: &str) {
+        self.out.push(b'+');
+        self.out.extend_from_slice(text.as_bytes());
+        self.crlf();
+    }
+
+    /// An error line, complete with its code word; line breaks in it become spaces.
+    pub fn error(&mut self, text: &str) {
+        self.out.push(b'-');
+        let trimmed = text.trim_end_matches(['\r', '\n']);
+        self.out.extend(trimmed.bytes().map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
+        self.crlf();
+    }
+
+    /// As [`Replies::error`], for text that quotes a client's raw bytes.
+    pub fn error_bytes(&mut self, text: &[u8]) {
+        self.out.push(b'-');
+        self.out.extend(text.iter().map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { *b }));
+        self.crlf();
+    }
+
+    #[inline]
+    pub fn integer(&mut self, value: i64) {
+        if (0..10).contains(&value) {
+            self.out.extend_from_slice(&[b':', b'0' + value as u8, b'\r', b'\n']);
+            return;
+        }
+        self.out.push(b':');
+        self.decimal(value);
+        self.crlf();
+    }
+
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        self.out.reserve(bytes.len() + 16);
+        self.header(b'$', bytes.len());
+        self.out.extend_from_slice(bytes);
+        self.crlf();
+    }
+
+    /// A bulk string holding an integer.
+    pub fn bulk_integer(&mut self, value: i64) {
+        let mut digits = Vec::with_capacity(20);
+        Replies::new(&mut digits, self.protocol).decimal(value);
+        self.bulk(&digits);
+    }
+
+    /// The null of a missing value.
+    pub fn null(&mut self) {
+        self.out.extend_from_slice(if self.is_resp3() { b"_\r\n" } else { b"$-1\r\n" });
+    }
+
+    /// The null of a missing array.
+    pub fn null_array(&mut self) {
+        self.out.extend_from_slice(if self.is_resp3() { b"_\r\n" } else { b"*-1\r\n" });
+    }
+
+    pub fn array(&mut self, len: usize) {
+        self.header(b'*', len);
+    }
+
+    /// `len` pairs follow; an array of twice as many in RESP2.
+    pub fn map(&mut self, len: usize) {
+        match self.protocol {
+            Protocol::Resp2 => self.header(b'*', 2 * len),
+            Protocol::Resp3 => self.header(b'%', len),
+        }
+    }
+
+    pub fn set(&mut self, len: usize) {
+        self.header(if self.is_resp3() { b'~' } else { b'*' }, len);
+    }
+
+    pub fn push(&mut self, len: usize) {
+        self.header(if self.is_resp3() { b'>' } else { b'*' }, len);
+    }
+
+    /// A boolean; `:1` or `:0` in RESP2.
+    pub fn bool(&mut self, value: bool) {
+        let text: &[u8] = match (self.protocol, value) {
+            (Protocol::Resp3, true) => b"#t\r\n",
+            (Protocol::Resp3, false) => b"#f\r\n",
+            (Protocol::Resp2, true) => b":1\r\n",
+            (Protocol::Resp2, false) => b":0\r\n",
+        };
+        self.out.extend_from_slice(text);
+    }
+
+    /// A double in the shortest of `%.17g`'s spellings; a bulk string in RESP2.
+    pub fn double(&mut self, value: f64) {
+        let text = format_double(value);
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp3 => {
+                self.out.push(b',');
+                self.out.extend_from_slice(text.as_bytes());
+                self.crlf();
+            }
+        }
+    }
+
+    /// Text with a three-letter format (`txt`, `mkd`); a bulk string in RESP2.
+    pub fn verbatim(&mut self, format: &str, text: &[u8]) {
+        if !self.is_resp3() {
+            return self.bulk(text);
+        }
+        self.header(b'=', text.len() + 4);
+        self.out.extend_from_slice(format.as_bytes());
+        self.out.push(b':');
+        self.out.extend_from_slice(text);
+        self.crlf();
+    }
+
+    /// Bytes that are a reply already.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn header(&mut self, kind: u8, len: usize) {
+        if len < 10 {
+            self.out.extend_from_slice(&[kind, b'0' + len as u8, b'\r', b'\n']);
+        } else if len < 100 {
+            self.out.extend_from_slice(&[kind, b'0' + (len / 10) as u8, b'0' + (len % 10) as u8, b'\r', b'\n']);
+        } else {
+            self.out.push(kind);
+            self.decimal(len as i64);
+            self.crlf();
+        }
+    }
+
+    fn decimal(&mut self, value: i64) {
+        let mut digits = [0u8; 20];
+        let mut at = digits.len();
+        let mut rest = value.unsigned_abs();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if value < 0 {
+            at -= 1;
+            digits[at] = b'-';
+        }
+        self.out.extend_from_slice(&digits[at..]);
+    }
+
+    #[inline]
+    fn crlf(&mut self) {
+        self.out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// `%.17g` as C prints it, but `inf`, `-inf`, `nan` as Redis does.
+pub fn format_double(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".into();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "inf".into() } else { "-inf".into() };
+    }
+    if value == 0.0 {
+        return if value.is_sign_negative() { "-0".into() } else { "0".into() };
+    }
+    let scientific = format!("{value:.16e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trim = |s: &str| s.trim_end_matches('0').trim_end_matches('.').to_string();
+    if (-4..17).contains(&exponent) {
+        let text = format!("{:.*}", (16 - exponent) as usize, value);
+        return if text.contains('.') { trim(&text) } else { text };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trim(mantissa), exponent.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(protocol: Protocol, write: impl FnOnce(&mut Replies<'_>)) -> String {
+        let mut out = Vec::new();
+        write(&mut Replies::new(&mut out, protocol));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn both_protocols_spell_their_own_nulls_maps_and_doubles() {
+        let all = |r: &mut Replies<'_>| {
+            r.null();
+            r.null_array();
+            r.map(1);
+            r.set(12);
+            r.double(1.5);
+            r.bool(true);
+            r.verbatim("txt", b"hi");
+            r.bulk_integer(-12);
+            r.integer(i64::MIN);
+        };
+        assert_eq!(
+            written(Protocol::Resp2, all),
+            "$-1\r\n*-1\r\n*2\r\n*12\r\n$3\r\n1.5\r\n:1\r\n$2\r\nhi\r\n$3\r\n-12\r\n:-9223372036854775808\r\n"
+        );
+        assert_eq!(
+            written(Protocol::Resp3, all),
+            "_\r\n_\r\n%1\r\n~12\r\n,1.5\r\n#t\r\n=6\r\ntxt:hi\r\n$3\r\n-12\r\n:-9223372036854775808\r\n"
+        );
+    }
+
+    #[test]
+    fn doubles_follow_percent_17g() {
+        for (value, text) in [
+            (0.1, "0.10000000000000001"),
+            (3.0, "3"),
+            (1e17, "1e+17"),
+            (1e16, "10000000000000000"),
+            (1.5e-5, "1.5e-05"),
+            (-2.25, "-2.25"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(format_double(value), text);
+        }
+    }
+}
