@@ -1,1 +1,3 @@
 //! Drivers, simulation and fixtures shared by the test rings.
+
+pub mod proxy;
