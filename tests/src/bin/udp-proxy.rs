@@ -63,7 +63,10 @@ fn obey(proxy: &Proxy, words: &[&str]) -> bool {
         });
         true
     };
-    let number = words.get(1).and_then(|w| w.trim_end_matches('%').parse::<f64>().ok()).filter(|n| (0.0..=1e9).contains(n));
+    let number = words
+        .get(1)
+        .and_then(|w| w.trim_end_matches('%').parse::<f64>().ok())
+        .filter(|n| (0.0..=1e9).contains(n));
     match (words, number) {
         (["show"], _) => true,
         (["clear"], _) => {
