@@ -60,12 +60,19 @@ impl Engine {
             peers.base_cut.join(&stable);
             (stable.clone(), stable)
         };
-        if let Some(log) = &self.log {
-            let mut frame = Vec::new();
-            batch::encode_stable_mark(&mut frame, self.node, &mark);
-            let _writer = self.writer.lock();
-            if log.append(&frame).is_err() {
-                return 0;
+        // What is staged may not have seen all of it: it goes out under the old claim.
+        if self.end_turn().is_err() {
+            return 0;
+        }
+        {
+            let mut writer = self.writer.lock();
+            writer.settled.join(&stable);
+            if let Some(log) = &self.log {
+                let mut frame = Vec::new();
+                batch::encode_stable_mark(&mut frame, self.node, &mark);
+                if log.append(&frame).is_err() {
+                    return 0;
+                }
             }
         }
         self.prune_shards(&stable)

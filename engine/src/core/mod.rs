@@ -60,6 +60,8 @@ pub(crate) struct Peers {
     pub horizon: Horizon,
     /// What each origin knew with its latest batch: its contexts joined.
     pub contexts: HashMap<NodeId, Frontier, Xxh3DefaultBuilder>,
+    /// What each origin had folded as stable with its latest batch.
+    pub settled: HashMap<NodeId, Frontier, Xxh3DefaultBuilder>,
     /// Everything that was folded as stable here.
     pub base_cut: Frontier,
     /// The stable frontier last written to the log.
@@ -189,6 +191,7 @@ impl Engine {
         run(&World {
             solo: self.alone.load(Relaxed),
             closed_ms: self.closed_ms.load(Relaxed),
+            settled: &Frontier::new(),
             origin,
             hash_of: &move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed),
             indexed: self.config.index,

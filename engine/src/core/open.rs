@@ -115,7 +115,11 @@ impl Engine {
         let (log, recovered) = Log::open(disk, options, &mut |batch| engine.replay(batch, &mut hlc))?;
         engine.adopt(&recovered.identity);
         let written = engine.shown.lock().seq(engine.node);
-        engine.writer.lock().received = engine.shown.lock().clone();
+        {
+            let mut writer = engine.writer.lock();
+            writer.received = engine.shown.lock().clone();
+            writer.settled = engine.peers.lock().base_cut.clone();
+        }
         *engine.stage.lock() = Stage::new(engine.node, written, hlc);
         engine.log = Some(Arc::new(log));
         if engine.must_rebuild.load(Relaxed) {
@@ -136,6 +140,7 @@ impl Engine {
             nack: Nack::new(node, nack),
             horizon: Horizon::new(config.horizon_bytes_max),
             contexts: Default::default(),
+            settled: Default::default(),
             base_cut: Frontier::new(),
             marked: Frontier::new(),
         };

@@ -82,6 +82,12 @@ impl Engine {
         mut held: Option<&mut AllShards<'_>>,
     ) -> Result<Hlc, BatchError> {
         let origin = batch.header.origin;
+        let settled = {
+            let mut peers = self.peers.lock();
+            let known = peers.settled.entry(origin).or_default();
+            known.join(&batch.settled()?);
+            known.clone()
+        };
         let shown = self.shown.lock().seq(origin);
         let mut effects = Vec::with_capacity(batch.header.count as usize);
         for effect in batch.effects() {
@@ -99,7 +105,7 @@ impl Engine {
             };
             let bound = effects[at..].iter().zip(at..).find(|(e, i)| closes(e, *i)).map(|(_, i)| i);
             let end = bound.map_or(at + 1, |i| i + 1);
-            self.fold_unit(&effects[at..end], origin, solo, held.as_deref_mut());
+            self.fold_unit(&effects[at..end], &settled, solo, held.as_deref_mut());
             at = end;
         }
         self.shown.lock().advance(origin, batch.header.last());
@@ -109,13 +115,13 @@ impl Engine {
     fn fold_unit(
         &self,
         unit: &[(EffectId, Effect<'_>)],
-        origin: NodeId,
+        settled: &Frontier,
         solo: Option<bool>,
         all: Option<&mut AllShards<'_>>,
     ) {
         let everything =
             unit.iter().any(|e| matches!(e.1.op, Op::Flush { .. } | Op::SwapDb { .. })) || unit.len() > 256;
-        let number = self.origins.index(origin);
+        let number = self.origins.index(unit[0].0.node);
         let mut wanted: Vec<usize> = match (&all, everything) {
             (Some(_), _) => Vec::new(),
             (None, true) => (0..self.shards.len()).collect(),
@@ -134,6 +140,7 @@ impl Engine {
         self.with_world(number, |world| {
             let mut world = world.clone();
             world.solo = solo.unwrap_or(world.solo);
+            world.settled = settled;
             for (id, effect) in unit {
                 match &effect.op {
                     Op::Flush { db, seen } => {
@@ -317,6 +324,7 @@ impl Replica for Engine {
             self.alone.store(false, Relaxed);
             let shown = self.shown.lock().clone();
             self.peers.lock().base_cut.join(&shown);
+            self.writer.lock().settled.join(&shown);
             drop(shards);
         }
         let mut peers = self.peers.lock();

@@ -216,9 +216,12 @@ impl<'e> Unit<'e> {
 
     /// The assignment that an overlay emitted now lies on; `None` when it is stable or there is none.
     pub fn overlay_base(&mut self, key: &Key<'_>) -> Option<EffectId> {
+        let now_ms = self.now_ms;
         let shard = self.locks.shard(key.hash);
-        let ptr = shard.find(key.db, key.hash, key.bytes)?.ptr();
-        shard.overlay_base(ptr)
+        let entry = shard.find(key.db, key.hash, key.bytes)?;
+        let dead = entry.kind().is_none() || entry.expiry().reached(now_ms);
+        let ptr = entry.ptr();
+        if dead { None } else { shard.overlay_base(ptr) }
     }
 
     /// Emits one effect on a key of a locked shard and folds it at once.

@@ -21,6 +21,9 @@ pub(crate) struct Writer {
     pub received: Frontier,
     /// What our last batch's context covered: later ones list only what advanced.
     told: Frontier,
+    /// What was folded as stable here before anything now staged was emitted.
+    pub settled: Frontier,
+    told_settled: Frontier,
     spare: Vec<u8>,
     frame: Vec<u8>,
     /// A batch the disk had no room for; goes first when there is room again.
@@ -89,7 +92,10 @@ impl Engine {
                 body_bytes: 0,
                 crc: 0,
             };
-            batch::encode(&mut frame, &header, &context, &staged.records);
+            let news = writer.settled.iter().filter(|(node, seq)| *seq > writer.told_settled.seq(*node));
+            let settled: Frontier = news.collect();
+            writer.told_settled.join(&settled);
+            batch::encode(&mut frame, &header, &context, &settled, &staged.records);
         }
         let written = match &self.log {
             Some(log) => log.append(&frame),

@@ -4,7 +4,8 @@
 //! magic u32 | body-len u32 | crc u32 | kind u8 | flags u8 | zero u16 | count u32 | origin u64 | first seq u64 | hlc u64 | body
 //! ```
 //! Little-endian. `crc` is CRC32C over everything after itself. `hlc` is what the first record's delta counts from. The body
-//! of an effects batch is its context (a version vector) and `count` records; of a mark, a version vector.
+//! of an effects batch is its context and its settled frontier (two version vectors, each listing only what advanced since the
+//! origin's previous batch) and `count` records; of a mark, a version vector, an empty one and a payload.
 //!
 //! Invariant: a bundle never crosses a batch.
 
@@ -77,11 +78,13 @@ pub enum BatchError {
     Record { id: EffectId, source: RecordError },
 }
 
-/// Builds the frame around `records` (encoded, `count` of them). Appends to `out`.
-pub fn encode(out: &mut Vec<u8>, header: &BatchHeader, context: &Frontier, records: &[u8]) {
+/// Builds the frame around `records` (encoded, `count` of them). Appends to `out`. `settled`: what the origin had folded as
+/// stable before it wrote any of them, so that each of them saw it without naming it.
+pub fn encode(out: &mut Vec<u8>, header: &BatchHeader, context: &Frontier, settled: &Frontier, records: &[u8]) {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER_BYTES]);
     record::put_frontier(out, context);
+    record::put_frontier(out, settled);
     out.extend_from_slice(records);
     let body_bytes = out.len() - start - HEADER_BYTES;
     assert!(body_bytes <= BODY_BYTES_MAX, "a batch body stays under {BODY_BYTES_MAX} bytes");
@@ -119,7 +122,7 @@ fn encode_bookkeeping(out: &mut Vec<u8>, kind: BatchKind, node: NodeId, frontier
         body_bytes: 0,
         crc: 0,
     };
-    encode(out, &header, frontier, payload);
+    encode(out, &header, frontier, &Frontier::new(), payload);
 }
 
 /// Reads a header without looking at the body. Needs [`HEADER_BYTES`]; checks magic, kind, flags and sizes, not the checksum.
@@ -189,21 +192,28 @@ impl<'a> Batch<'a> {
         record::take_frontier(&mut &self.body[..]).ok_or(BatchError::Context)
     }
 
-    /// The body after the frontier.
+    /// What the origin had folded as stable before this batch (what advanced since its previous one).
+    pub fn settled(&self) -> Result<Frontier, BatchError> {
+        let mut rest = self.body;
+        record::take_frontier(&mut rest).ok_or(BatchError::Context)?;
+        record::take_frontier(&mut rest).ok_or(BatchError::Context)
+    }
+
+    /// The body after the frontiers.
     pub fn payload(&self) -> &'a [u8] {
         let mut rest = self.body;
-        match record::take_frontier(&mut rest) {
-            Some(_) => rest,
-            None => &[],
+        match (record::take_frontier(&mut rest), record::take_frontier(&mut rest)) {
+            (Some(_), Some(_)) => rest,
+            _ => &[],
         }
     }
 
     /// Decodes the effects in order, stopping after the first error. Yields exactly `count` or ends with an error.
     pub fn effects(&self) -> Effects<'a> {
         let mut input = self.body;
-        let error = match record::take_frontier(&mut input) {
-            Some(_) => None,
-            None => Some(BatchError::Context),
+        let error = match (record::take_frontier(&mut input), record::take_frontier(&mut input)) {
+            (Some(_), Some(_)) => None,
+            _ => Some(BatchError::Context),
         };
         let h = &self.header;
         Effects { input, next: h.first, left: h.count, hlc: h.hlc, origin: h.origin, error }
@@ -286,7 +296,7 @@ mod tests {
             crc: 0,
         };
         let mut out = Vec::new();
-        encode(&mut out, &header, &[(NodeId(9), Seq(4))].into_iter().collect(), &records);
+        encode(&mut out, &header, &[(NodeId(9), Seq(4))].into_iter().collect(), &Frontier::new(), &records);
         out
     }
 

@@ -55,7 +55,7 @@ impl Causal {
 
     /// Places an arriving effect: computes its past, makes it a tip in place of the tips it saw. Afterwards
     /// [`Causal::saw_all`] tells whether it saw everything of the key.
-    pub fn observe(&mut self, id: EffectId, hlc: Hlc, deps: &[EffectId]) -> Meta {
+    pub fn observe(&mut self, id: EffectId, hlc: Hlc, deps: &[EffectId], settled: &Frontier) -> Meta {
         let own = self.runs.iter().rposition(|r| r.node == id.node);
         let known = own.map(|i| self.runs[i].seen.clone()).unwrap_or_default();
         let mut news: Option<Frontier> = None;
@@ -65,6 +65,15 @@ impl Causal {
             let run =
                 self.runs.iter().find(|r| r.node == dep.node && r.first <= dep.seq && dep.seq <= r.last);
             if let Some(run) = run {
+                seen.join(&run.seen);
+            }
+        }
+        // What the origin had folded as stable it saw, though it names it no more.
+        for run in self.runs.iter().filter(|r| r.node != id.node) {
+            let upto = EffectId::new(run.node, settled.seq(run.node).min(run.last));
+            if upto.seq >= run.first && !news.as_ref().unwrap_or(&known).contains(upto) {
+                let seen = news.get_or_insert_with(|| (*known).clone());
+                seen.advance(upto.node, upto.seq);
                 seen.join(&run.seen);
             }
         }
@@ -124,13 +133,13 @@ mod tests {
     #[test]
     fn past_is_the_closure_over_deps() {
         let mut c = Causal::default();
-        let a1 = c.observe(id(1, 1), Hlc(1), &[]);
-        let b1 = c.observe(id(2, 1), Hlc(2), &[]);
+        let a1 = c.observe(id(1, 1), Hlc(1), &[], &Frontier::new());
+        let b1 = c.observe(id(2, 1), Hlc(2), &[], &Frontier::new());
         assert!(!b1.saw(a1.id) && !c.saw_all());
-        let c1 = c.observe(id(3, 1), Hlc(3), &[b1.id]);
-        let d1 = c.observe(id(4, 1), Hlc(4), &[c1.id]);
+        let c1 = c.observe(id(3, 1), Hlc(3), &[b1.id], &Frontier::new());
+        let d1 = c.observe(id(4, 1), Hlc(4), &[c1.id], &Frontier::new());
         assert!(d1.saw(b1.id) && d1.saw(c1.id) && !d1.saw(a1.id));
-        let a2 = c.observe(id(1, 2), Hlc(5), &[a1.id, d1.id]);
+        let a2 = c.observe(id(1, 2), Hlc(5), &[a1.id, d1.id], &Frontier::new());
         assert!(a2.saw(b1.id) && a2.saw(c1.id) && a2.saw(a1.id) && c.saw_all());
         assert_eq!(c.tips(), [a2.id]);
     }
@@ -140,7 +149,7 @@ mod tests {
         let mut c = Causal::default();
         for seq in 1..1000 {
             let deps: &[EffectId] = if seq == 1 { &[] } else { &[id(1, seq - 1)] };
-            c.observe(id(1, seq), Hlc(seq), deps);
+            c.observe(id(1, seq), Hlc(seq), deps, &Frontier::new());
         }
         assert_eq!((c.runs.len(), c.tips.len()), (1, 1));
     }

@@ -104,7 +104,7 @@ impl Window {
     /// Opens a window over an entry whose value is one live assignment that saw all before it.
     pub fn open_assigned(entry: &Entry<'_>, id: EffectId, hlc: Hlc) -> Self {
         let mut window = Window::open(entry);
-        let meta = window.causal.observe(id, hlc, &[]);
+        let meta = window.causal.observe(id, hlc, &[], &Frontier::new());
         window.restart(&meta);
         if let Some(kind) = entry.kind() {
             window.roots.push(Root { meta: meta.clone(), kind, payload: None });
@@ -124,8 +124,15 @@ impl Window {
     }
 
     /// Folds one effect that arrived in causal order. `Flush` comes through [`Window::flush`] instead.
-    pub fn fold(&mut self, entry: &mut Entry<'_>, id: EffectId, effect: &Effect<'_>) -> Verdict {
-        let meta = self.causal.observe(id, effect.hlc, &effect.deps);
+    /// `settled`: what its origin had folded as stable, and so saw without naming it.
+    pub fn fold(
+        &mut self,
+        entry: &mut Entry<'_>,
+        id: EffectId,
+        effect: &Effect<'_>,
+        settled: &Frontier,
+    ) -> Verdict {
+        let meta = self.causal.observe(id, effect.hlc, &effect.deps, settled);
         self.latest = self.latest.max(effect.hlc);
         if effect.hlc.ms() < self.floor_ms {
             return Verdict { late: true, ..Verdict::default() };

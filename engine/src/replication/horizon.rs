@@ -258,7 +258,7 @@ pub(super) mod tests {
         };
         let mut out = Vec::new();
         let context = context.iter().map(|&(n, s)| (NodeId(n), Seq(s))).collect();
-        batch::encode(&mut out, &header, &context, &records);
+        batch::encode(&mut out, &header, &context, &Frontier::new(), &records);
         out
     }
 

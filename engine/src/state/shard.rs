@@ -50,6 +50,8 @@ pub(crate) struct World<'a> {
     pub solo: bool,
     /// No effect older than this (ms) can still arrive.
     pub closed_ms: u64,
+    /// What the effects' origin had folded as stable: they saw it.
+    pub settled: &'a Frontier,
     /// Index of an origin in [`super::super::core::origins`], for the entry's tip.
     pub origin: u16,
     pub hash_of: &'a dyn Fn(&[u8]) -> u64,
@@ -254,7 +256,7 @@ impl Shard {
         let saw_all = match &slot {
             None => true,
             Some(Slot::Assigned { id: assigned, .. }) => {
-                effect.deps.contains(assigned) || assigned.node == id.node
+                effect.deps.contains(assigned) || assigned.node == id.node || world.settled.contains(*assigned)
             }
             Some(Slot::Open(_)) => false,
         };
@@ -295,7 +297,7 @@ impl Shard {
                 window
             }
         };
-        let verdict = window.fold(entry, id, effect);
+        let verdict = window.fold(entry, id, effect, world.settled);
         if entry.kind().is_none() && window.nothing_live() && window.floor_ms() <= world.closed_ms {
             self.windows.remove(&ptr);
             entry.set_windowed(false);
