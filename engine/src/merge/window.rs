@@ -169,7 +169,7 @@ impl Window {
             Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop => {}
         }
         self.split_if_due(entry);
-        verdict.clash = self.explicit && self.kinds_live() > 1;
+        verdict.clash = self.explicit && self.kinds_live() == (true, true);
         verdict
     }
 
@@ -299,7 +299,12 @@ impl Window {
             return;
         }
         self.keep_source(entry);
-        let in_place = self.causal.saw_all() || self.commutes(entry, &update);
+        let in_place = match &update {
+            Update::Overlay { base, .. } => {
+                self.causal.saw_all() && self.lies_on_source(&meta, *base, self.winner(0), 0)
+            }
+            update => self.causal.saw_all() || self.commutes(entry, update),
+        };
         self.updates.push((meta, update));
         let expiry = entry.kind().map_or_else(|| self.expiry_in_force(0), |_| entry.expiry());
         if in_place {
@@ -403,7 +408,8 @@ impl Window {
 
     /// Works the visibility of a few members out again.
     fn members_changed(&mut self, entry: &mut Entry<'_>, members: Members<'_>) {
-        if self.split || entry.kind() != Some(Kind::Set) || self.kinds_live() > 1 {
+        // With a string alive below, the last member to go uncovers it.
+        if self.split || entry.kind() != Some(Kind::Set) || self.kinds_live().0 {
             self.rebuild(entry);
             return;
         }
@@ -514,14 +520,14 @@ impl Window {
         }
     }
 
-    fn kinds_live(&self) -> usize {
+    /// Whether anything is alive of a string, and of a set.
+    fn kinds_live(&self) -> (bool, bool) {
         let base = match &self.base {
             Base::Live(Some(value)) => Some(value.kind()),
             _ => None,
         };
         let has = |kind| base == Some(kind) || self.roots.iter().any(|r| r.kind == kind);
-        usize::from(has(Kind::String) || !self.updates.is_empty())
-            + usize::from(has(Kind::Set) || !self.adds.is_empty())
+        (has(Kind::String) || !self.updates.is_empty(), has(Kind::Set) || !self.adds.is_empty())
     }
 
     /// The type that the key has: of those with something alive, the one created last in fork-choice order.
@@ -548,6 +554,17 @@ impl Window {
         claims.max_by(|a, b| fork_choice_cmp(a.0, b.0)).map(|c| c.1)
     }
 
+    /// An overlay shows only on the value it was made on.
+    fn lies_on_source(&self, by: &Meta, on: Option<EffectId>, winner: Option<usize>, cut_ms: u64) -> bool {
+        match (on, winner) {
+            (Some(on), Some(winner)) => self.roots[winner].meta.id == on,
+            // An assignment that left the window by being stable is the base; any other is gone.
+            (Some(_), None) => cut_ms == 0 && matches!(self.base, Base::Live(_)),
+            (None, Some(winner)) => by.saw(self.roots[winner].meta.id),
+            (None, None) => true,
+        }
+    }
+
     /// The string the live effects add up to, updates in fork-choice order.
     fn text(&self, cut_ms: u64) -> Option<Vec<u8>> {
         let winner = self.winner(cut_ms);
@@ -555,20 +572,13 @@ impl Window {
             Some(Value::String(bytes)) => Some(bytes.clone()),
             _ => None,
         };
-        let winner = winner.map(|i| &self.roots[i].meta.id);
         let mut ordered: Vec<_> = self.updates.iter().filter(|u| u.0.hlc.ms() >= cut_ms).collect();
         ordered.sort_by(|a, b| fork_choice_cmp(a.0.rank(), b.0.rank()));
         for (meta, update) in ordered {
-            if let Update::Overlay { base, .. } = update {
-                let laid_on_winner = match base {
-                    Some(base) => winner == Some(base),
-                    None => winner.is_none_or(|w| meta.saw(*w)),
-                };
-                if !laid_on_winner {
-                    continue;
-                }
+            match update {
+                Update::Overlay { base, .. } if !self.lies_on_source(meta, *base, winner, cut_ms) => {}
+                update => _ = text::apply(&mut value, update),
             }
-            text::apply(&mut value, update);
         }
         value
     }

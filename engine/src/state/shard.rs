@@ -320,7 +320,10 @@ impl Shard {
                 let survives = match self.windows.get_mut(&ptr) {
                     None => false,
                     Some(Slot::Assigned { id, .. }) => !seen.contains(*id),
-                    Some(Slot::Open(window)) => !window.flush(&mut entry, seen),
+                    Some(Slot::Open(window)) => {
+                        // A floor outlives the values: what is older may still come.
+                        !window.flush(&mut entry, seen) || window.floor_ms() > world.closed_ms
+                    }
                 };
                 if survives { kept.push(ptr) } else { gone.push(ptr) }
             }
