@@ -246,7 +246,7 @@ mod tests {
                 body_bytes: 0,
                 crc: 0,
             };
-            batch::encode(&mut out, &header, &Frontier::new(), &[0x55; 900]);
+            batch::encode(&mut out, &header, &Frontier::new(), &Frontier::new(), &[0x55; 900]);
         }
         out
     }

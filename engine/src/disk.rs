@@ -36,6 +36,8 @@ pub enum Operation {
     Rename,
     Remove,
     SyncDirectory,
+    /// Taking the directory for this process.
+    Lock,
 }
 
 impl fmt::Display for Operation {
@@ -50,6 +52,7 @@ impl fmt::Display for Operation {
             Operation::Rename => "renaming",
             Operation::Remove => "removing",
             Operation::SyncDirectory => "syncing the directory of",
+            Operation::Lock => "locking",
         })
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Invariant: nothing here wires a node of its own; [`server`] starts the shipped binary.
 
+pub mod batches;
 pub mod client;
 pub mod memory_disk;
 pub mod proxy;
 pub mod random;
 pub mod script;
 pub mod server;
+pub mod sim_disk;

@@ -98,7 +98,7 @@ impl Engine {
             batch::encode(&mut frame, &header, &context, &settled, &staged.records);
         }
         let written = match &self.log {
-            Some(log) => log.append(&frame),
+            Some(log) => log.append(&frame).map(drop),
             None => Ok(()),
         };
         if let Err(error) = written {

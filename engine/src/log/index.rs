@@ -1,55 +1,110 @@
-//! Where an origin's effects are in the log: one sparse entry per stretch.
+//! Where each origin's effects lie in the log: a sparse table, one entry per origin and stretch of log.
+//!
+//! Invariant: an entry names a batch that advanced its origin, so reading from the last entry at or before a seq finds
+//! that seq's batch. Memory is bounded per origin: past [`ENTRIES_MAX`] every second entry goes and the stretch doubles.
 
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
+
 use proto::{NodeId, Seq};
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
-use super::Position;
-use crate::effect::batch::BatchHeader;
+use super::LogPosition;
+use crate::effect::batch::{BatchHeader, BatchKind};
 
-/// Log bytes between two entries of an origin.
-const STRETCH: u64 = 32 << 10;
+/// Log bytes between two entries of an origin, at first.
+const STRETCH_BYTES: u64 = 64 << 10;
+/// 256 KiB per origin.
+const ENTRIES_MAX: usize = 16 << 10;
 
 #[derive(Default)]
-struct Origin {
-    /// (first seq, where its batch begins), ascending.
-    places: Vec<(Seq, Position)>,
-    last: Seq,
+pub struct Index {
+    origins: BTreeMap<NodeId, Origin>,
 }
 
-/// Sparse index of all origins; about 24 bytes per 32 KiB of log.
-#[derive(Default)]
-pub(super) struct Index(HashMap<NodeId, Origin, Xxh3DefaultBuilder>);
+struct Origin {
+    last: Seq,
+    stretch_bytes: u64,
+    /// First seq of a batch and where it begins; both ascend.
+    entries: Vec<(Seq, LogPosition)>,
+}
 
 impl Index {
-    pub fn note(&mut self, header: &BatchHeader, at: Position) {
-        let origin = self.0.entry(header.origin).or_default();
-        // Overlapping batches (a gap filled twice) do not go back.
-        if header.last() <= origin.last {
-            return;
+    /// A batch stands at `at`. One that has no effects, or none that is new for its origin, is not worth finding.
+    pub fn note(&mut self, header: &BatchHeader, at: LogPosition) {
+        if header.kind == BatchKind::Effects {
+            self.note_effects(header.origin, header.first, header.last(), at);
         }
-        let far = origin
-            .places
-            .last()
-            .is_none_or(|(_, p)| p.segment != at.segment || at.offset - p.offset >= STRETCH);
-        if far {
-            origin.places.push((header.first, at));
-        }
-        origin.last = header.last();
     }
 
-    /// Where to begin reading for the first effect after `after`; `None` when there is none.
-    pub fn place(&self, origin: NodeId, after: Seq) -> Option<Position> {
-        let origin = self.0.get(&origin)?;
+    fn note_effects(&mut self, origin: NodeId, first: Seq, last: Seq, at: LogPosition) {
+        let origin = self.origins.entry(origin).or_insert_with(|| Origin {
+            last: Seq(0),
+            stretch_bytes: STRETCH_BYTES,
+            entries: Vec::new(),
+        });
+        if last <= origin.last {
+            return;
+        }
+        origin.last = last;
+        if origin.entries.last().is_some_and(|e| at.0 - e.1.0 < origin.stretch_bytes) {
+            return;
+        }
+        origin.entries.push((first, at));
+        if origin.entries.len() > ENTRIES_MAX {
+            let mut kept = false;
+            origin.entries.retain(|_| {
+                kept = !kept;
+                kept
+            });
+            origin.stretch_bytes *= 2;
+        }
+    }
+
+    /// Where to begin reading for effects of `origin` after `after`; `None` when there are none.
+    pub fn seek(&self, origin: NodeId, after: Seq) -> Option<LogPosition> {
+        let origin = self.origins.get(&origin)?;
         if origin.last <= after {
             return None;
         }
-        let at = origin.places.partition_point(|(first, _)| first.0 <= after.0 + 1);
-        Some(origin.places[at.saturating_sub(1)].1)
+        let next = origin.entries.partition_point(|e| e.0.0 <= after.0 + 1);
+        origin.entries.get(next.saturating_sub(1)).map(|e| e.1)
     }
 
-    /// Last seq of each origin.
+    /// Highest seq of `origin` in the log.
     pub fn last(&self, origin: NodeId) -> Seq {
-        self.0.get(&origin).map_or(Seq(0), |o| o.last)
+        self.origins.get(&origin).map_or(Seq(0), |o| o.last)
+    }
+
+    pub fn entries(&self) -> usize {
+        self.origins.values().map(|o| o.entries.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seek_lands_at_or_before_the_batch_and_the_table_stays_bounded() {
+        let mut index = Index::default();
+        let origin = NodeId(1);
+        for batch in 0..200_000u64 {
+            index.note_effects(origin, Seq(batch * 10 + 1), Seq(batch * 10 + 10), LogPosition(batch * 9000));
+        }
+        assert!(index.entries() <= ENTRIES_MAX);
+        for after in [0, 5, 9, 10, 11, 123_456, 1_999_999] {
+            let wanted = after / 10 * 9000;
+            let at = index.seek(origin, Seq(after)).unwrap();
+            assert!(at.0 <= wanted && wanted - at.0 <= 4 * STRETCH_BYTES, "{after}: {at} for {wanted}");
+        }
+        assert_eq!(index.seek(origin, Seq(2_000_000)), None);
+        assert_eq!(index.seek(NodeId(2), Seq(0)), None);
+    }
+
+    #[test]
+    fn a_repeated_batch_leaves_no_entry() {
+        let mut index = Index::default();
+        index.note_effects(NodeId(1), Seq(1), Seq(5), LogPosition(0));
+        index.note_effects(NodeId(1), Seq(1), Seq(5), LogPosition(STRETCH_BYTES * 3));
+        assert_eq!(index.entries(), 1);
     }
 }

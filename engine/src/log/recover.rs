@@ -1,119 +1,159 @@
-//! Reading the log back: every whole batch in order, the torn tail cut.
+//! Reading the log back at start: every whole batch in order, the torn tail cut, anything else damaged named.
+//!
+//! A power cut may take any part of what was not synced, also the middle of it. What was synced is known from the marks:
+//! damage before a position that some mark behind it calls synced is damage to durable data and stops the start; damage with
+//! no such mark behind it is the torn tail, and the log is cut there. Segments before the last were synced whole.
 
-use super::segment::{self, HEADER_BYTES, Segment};
-use super::{LogError, Position};
+use std::sync::Arc;
+
+use super::error::{Damage, LogError};
+use super::layout::{self, MARK_BYTES, MARK_MAGIC, Mark, SEGMENT_HEADER_BYTES, segment_name, segment_number};
+use super::segment::{Frame, Segment, Window};
+use super::{LogPosition, Visit};
 use crate::disk::Disk;
-use crate::effect::batch::{self, Batch, BatchError};
+use crate::effect::batch::{self, BatchError};
 
 /// Bytes read at a time.
-const CHUNK: usize = 1 << 20;
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
-/// What [`scan`] found at a segment's end.
-pub(super) struct Scanned {
-    /// Bytes up to the end of the last whole batch.
-    pub whole: u64,
-    /// Why the rest is not a batch; `None` when there is no rest.
-    pub rest: Option<BatchError>,
+/// The log as it was found.
+pub(super) struct Found {
+    pub segments: Vec<Arc<Segment>>,
+    /// End of the last whole batch.
+    pub end: LogPosition,
+    pub cut_bytes: u64,
+    /// What the last mark of the last segment says.
+    pub marked: LogPosition,
 }
 
-/// Visits every whole batch of a segment in order.
-pub(super) fn scan(
-    segment: &Segment,
-    visit: &mut dyn FnMut(&Batch<'_>, Position) -> Result<(), LogError>,
-) -> Result<Scanned, LogError> {
-    let len = segment.len();
-    let (mut at, mut buffer, mut start) = (HEADER_BYTES, Vec::new(), 0usize);
-    loop {
-        let rest = match Batch::parse(&buffer[start..]) {
-            Ok(batch) => {
-                visit(&batch, Position { segment: segment.number, offset: at })?;
-                at += batch.bytes.len() as u64;
-                start += batch.bytes.len();
-                continue;
-            }
-            Err(error) => error,
-        };
-        let BatchError::Truncated { need, .. } = rest else {
-            return Ok(Scanned { whole: at, rest: Some(rest) });
-        };
-        // The batch is not all in the buffer: read on, or it is not all in the file.
-        if at + need as u64 > len {
-            let rest = (at < len).then_some(rest);
-            return Ok(Scanned { whole: at, rest });
-        }
-        buffer.drain(..start);
-        start = 0;
-        let have = buffer.len();
-        let want = (need - have).max(CHUNK).min((len - at) as usize - have);
-        buffer.resize(have + want, 0);
-        let read = segment.file.read_at(&mut buffer[have..], at + have as u64)?;
-        buffer.truncate(have + read);
-        if read == 0 {
-            let what = "file is shorter than it was".into();
-            return Err(LogError::Damaged { file: segment::name(segment.number), offset: at, what });
-        }
-    }
-}
-
-/// True when a whole batch begins anywhere after `from`: then what is broken there is damage, not a torn tail.
-fn whole_batch_after(segment: &Segment, from: u64) -> Result<bool, LogError> {
-    let len = (segment.len() - from) as usize;
-    let mut bytes = vec![0; len];
-    let read = segment.file.read_at(&mut bytes, from)?;
-    bytes.truncate(read);
-    let magic = batch::MAGIC.to_le_bytes();
-    let mut at = 1;
-    while let Some(found) = bytes.get(at..).and_then(|b| b.windows(4).position(|w| w == magic)) {
-        at += found;
-        if Batch::parse(&bytes[at..]).is_ok() {
-            return Ok(true);
-        }
-        at += 1;
-    }
-    Ok(false)
-}
-
-/// Opens all segments in order, visiting every batch; cuts the last one's torn tail. Returns the segments and the bytes cut.
-pub(super) fn segments(
-    disk: &dyn Disk,
-    names: &[String],
-    visit: &mut dyn FnMut(&Batch<'_>, Position) -> Result<(), LogError>,
-) -> Result<(Vec<Segment>, u64), LogError> {
-    let mut numbers: Vec<u64> = names.iter().filter_map(|n| segment::number(n)).collect();
+/// Opens the segments and checks that they follow one another, by number and by position. The batches are not read.
+pub(super) fn open_segments(disk: &dyn Disk, names: &[String]) -> Result<Vec<Arc<Segment>>, LogError> {
+    let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
     numbers.sort_unstable();
-    if let Some(gap) = numbers.windows(2).find(|w| w[0] + 1 != w[1]) {
-        let what = "segment is missing".into();
-        return Err(LogError::Damaged { file: segment::name(gap[0] + 1), offset: 0, what });
-    }
-    if let Some(first) = numbers.first().filter(|first| **first != 1) {
-        let what = format!("segment is missing: the log begins with {}", segment::name(*first));
-        return Err(LogError::Damaged { file: segment::name(1), offset: 0, what });
-    }
-    let (mut opened, mut cut) = (Vec::new(), 0);
-    for (i, number) in numbers.iter().enumerate() {
-        let last = i + 1 == numbers.len();
-        let Some(segment) = Segment::open(disk, *number)? else {
-            if last {
-                // A crash between creating the file and its header: nothing was in it.
-                disk.remove(&segment::name(*number))?;
-                disk.sync_directory()?;
-                break;
-            }
-            let what = "segment header is cut short".into();
-            return Err(LogError::Damaged { file: segment::name(*number), offset: 0, what });
-        };
-        let scanned = scan(&segment, visit)?;
-        if let Some(rest) = scanned.rest {
-            if !last || whole_batch_after(&segment, scanned.whole)? {
-                let file = segment::name(*number);
-                return Err(LogError::Damaged { file, offset: scanned.whole, what: rest.to_string() });
-            }
-            cut += segment.len() - scanned.whole;
-            segment.file.truncate(scanned.whole)?;
-            segment.file.sync()?;
-            segment.set_len(scanned.whole);
+    for (expected, number) in (1..).zip(&numbers) {
+        if *number != expected {
+            return Err(LogError::damaged(&segment_name(expected), 0, Damage::Missing));
         }
-        opened.push(segment);
     }
-    Ok((opened, cut))
+    let segments: Vec<Arc<Segment>> =
+        numbers.iter().map(|number| Segment::open(disk, *number).map(Arc::new)).collect::<Result<_, _>>()?;
+    if let Some(first) = segments.first()
+        && first.header.start != LogPosition(0)
+    {
+        return Err(first.damaged(0, Damage::Field));
+    }
+    for pair in segments.windows(2) {
+        let (length, expected) = (pair[0].file.len()?, pair[1].header.start);
+        let found = pair[0].position(length.max(SEGMENT_HEADER_BYTES));
+        if found != expected {
+            return Err(pair[0].damaged(length, Damage::Gap { expected, found }));
+        }
+    }
+    Ok(segments)
+}
+
+/// Visits every batch of the segments (at least one). With `whole` nothing may be torn off.
+pub(super) fn read(
+    segments: Vec<Arc<Segment>>,
+    whole: bool,
+    visit: &mut Visit<'_>,
+) -> Result<Found, LogError> {
+    let mut window = Window::new(CHUNK_BYTES);
+    let (mut end, mut cut_bytes, mut marked) = (LogPosition(0), 0, LogPosition(0));
+    for (i, segment) in segments.iter().enumerate() {
+        let length = segment.file.len()?;
+        marked = segment.header.start;
+        let result = visit_frames(&mut window, segment, length, &mut marked, visit);
+        end = segment.position(length);
+        match result {
+            Ok(()) => {}
+            Err(LogError::Damaged { offset, damage, .. }) => {
+                let last = i + 1 == segments.len();
+                if whole || !last || !is_torn(&mut window, segment, offset, length, damage)? {
+                    return Err(segment.damaged(offset, damage));
+                }
+                cut_bytes = length - offset;
+                segment.file.truncate(offset)?;
+                end = segment.position(offset);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Found { segments, end, cut_bytes, marked })
+}
+
+/// Visits the batches of a segment up to the offset `end`.
+pub(super) fn visit(
+    window: &mut Window,
+    segment: &Segment,
+    end: u64,
+    visit: &mut Visit<'_>,
+) -> Result<(), LogError> {
+    visit_frames(window, segment, end, &mut LogPosition(0), visit)
+}
+
+fn visit_frames(
+    window: &mut Window,
+    segment: &Segment,
+    end: u64,
+    marked: &mut LogPosition,
+    visit: &mut Visit<'_>,
+) -> Result<(), LogError> {
+    let mut offset = SEGMENT_HEADER_BYTES;
+    while offset < end {
+        match window.frame(segment, offset, end)? {
+            Frame::Mark(mark) => {
+                *marked = mark.synced;
+                offset += MARK_BYTES as u64;
+            }
+            Frame::Batch(header) => {
+                let batch = window.batch(segment, offset, &header, end)?;
+                visit(&batch, segment.position(offset)).map_err(|source| LogError::Replay {
+                    file: segment.name.clone(),
+                    offset,
+                    source,
+                })?;
+                offset += header.bytes() as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// True when nothing says that the bytes at `offset` were ever durable, or are more than this version can read.
+fn is_torn(
+    window: &mut Window,
+    segment: &Segment,
+    offset: u64,
+    length: u64,
+    damage: Damage,
+) -> Result<bool, LogError> {
+    if matches!(damage, Damage::Batch(BatchError::UnknownKind(_) | BatchError::UnknownFlags(_))) {
+        // A batch of a newer version is data, not damage: its length and checksum are where they always were.
+        let head = window.load(segment, offset, batch::HEADER_BYTES, length)?;
+        let bytes = layout::batch_bytes(head);
+        if offset + bytes as u64 <= length
+            && layout::is_whole_batch(window.load(segment, offset, bytes, length)?)
+        {
+            return Ok(false);
+        }
+    }
+    let needle = MARK_MAGIC.to_le_bytes();
+    let mut at = offset + 1;
+    while at + MARK_BYTES as u64 <= length {
+        let stretch = window.load(segment, at, MARK_BYTES, length)?;
+        let found = stretch.windows(needle.len()).position(|four| four == needle);
+        match found {
+            None => at += (stretch.len() - (needle.len() - 1)) as u64,
+            Some(skip) if skip + MARK_BYTES <= stretch.len() => {
+                let says = Mark::decode(&stretch[skip..]);
+                if says.is_ok_and(|m| m.salt == segment.header.salt && m.synced > segment.position(offset)) {
+                    return Ok(false);
+                }
+                at += skip as u64 + 1;
+            }
+            Some(skip) => at += skip as u64,
+        }
+    }
+    Ok(true)
 }

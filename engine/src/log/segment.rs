@@ -1,83 +1,148 @@
-//! Segments: files of whole batches, one after another.
+//! Segments: files of whole batches, one after another, with marks of what was synced between them.
 //!
-//! ```text
-//! magic "ATSG" | crc u32 | version u32 | reserved u32 | number u64 | batches…
-//! ```
-//! Little-endian; `crc` is CRC32C of the 16 bytes after it.
+//! Invariant: a segment has its name only when its header is whole and durable, so a header that does not read is damage,
+//! never a torn write.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
-use super::LogError;
-use crate::disk::{Disk, DiskFile};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-pub const HEADER_BYTES: u64 = 24;
-const MAGIC: &[u8; 4] = b"ATSG";
-const VERSION: u32 = 1;
-
-/// File name of a segment.
-pub fn name(number: u64) -> String {
-    format!("log-{number:012}.seg")
-}
-
-/// Number in a segment's file name.
-pub fn number(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix("log-")?.strip_suffix(".seg")?;
-    if digits.len() == 12 { digits.parse().ok() } else { None }
-}
+use super::error::{Damage, LogError};
+use super::layout::{self, MARK_MAGIC, Mark, SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
+use super::{LogPosition, identity};
+use crate::disk::{Disk, DiskError, DiskFile};
+use crate::effect::batch::{self, Batch, BatchError, BatchHeader};
 
 /// One open segment.
 pub struct Segment {
-    pub number: u64,
+    pub header: SegmentHeader,
+    pub name: String,
     pub file: Box<dyn DiskFile>,
-    /// Bytes of whole batches appended so far, header included.
-    len: AtomicU64,
+}
+
+/// What stands at a place in a segment.
+pub enum Frame {
+    Mark(Mark),
+    /// The header only; the body is not checked.
+    Batch(BatchHeader),
 }
 
 impl Segment {
-    /// Creates an empty segment; durable with the next sync of directory and file.
-    pub fn create(disk: &dyn Disk, number: u64) -> Result<Self, LogError> {
-        let file = disk.open(&name(number))?;
-        file.truncate(0)?;
-        let mut body = Vec::new();
-        body.extend_from_slice(&VERSION.to_le_bytes());
-        body.extend_from_slice(&0u32.to_le_bytes());
-        body.extend_from_slice(&number.to_le_bytes());
-        let header = [&MAGIC[..], &crc32c::crc32c(&body).to_le_bytes(), &body].concat();
-        file.write_at(&header, 0)?;
-        file.sync()?;
-        disk.sync_directory()?;
-        Ok(Segment { number, file, len: AtomicU64::new(HEADER_BYTES) })
+    /// Makes an empty segment whose first byte is `start`, durable when this returns. Its salt comes of `salt_seed`, which has
+    /// to be random and is never told.
+    pub fn begin(
+        disk: &dyn Disk,
+        number: u64,
+        start: LogPosition,
+        salt_seed: u64,
+    ) -> Result<Arc<Self>, DiskError> {
+        let salt = xxh3_64_with_seed(&number.to_le_bytes(), salt_seed);
+        let (name, header) = (segment_name(number), SegmentHeader { number, start, salt });
+        identity::write_whole(disk, &name, &header.encode())?;
+        let file = disk.open(&name)?;
+        Ok(Arc::new(Segment { header, name, file }))
     }
 
-    /// Opens a segment and checks its header. `None`: the file is too short to have one (a creation cut short).
-    pub fn open(disk: &dyn Disk, number: u64) -> Result<Option<Self>, LogError> {
-        let file = disk.open(&name(number))?;
-        let mut header = [0; HEADER_BYTES as usize];
-        let read = file.read_at(&mut header, 0)?;
-        if (read as u64) < HEADER_BYTES {
-            return Ok(None);
+    /// Opens an existing segment and checks its header against its name.
+    pub fn open(disk: &dyn Disk, number: u64) -> Result<Self, LogError> {
+        let name = segment_name(number);
+        let file = disk.open(&name)?;
+        let mut bytes = [0; SEGMENT_HEADER_BYTES as usize];
+        let read = file.read_at(&mut bytes, 0)?;
+        let header =
+            SegmentHeader::decode(&bytes[..read]).map_err(|damage| LogError::damaged(&name, 0, damage))?;
+        if header.number != number {
+            return Err(LogError::damaged(&name, 0, Damage::Field));
         }
-        let damaged = |what: &str| LogError::Damaged { file: name(number), offset: 0, what: what.into() };
-        let word =
-            |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-        if header[..4] != *MAGIC || word(4) != crc32c::crc32c(&header[8..]) {
-            return Err(damaged("segment header: checksum or magic does not match"));
-        }
-        if word(8) != VERSION {
-            return Err(LogError::Version { file: name(number), found: word(8), known: VERSION });
-        }
-        if u64::from(word(16)) | u64::from(word(20)) << 32 != number {
-            return Err(damaged("segment header: number is not the file name's"));
-        }
-        let len = AtomicU64::new(file.len()?);
-        Ok(Some(Segment { number, file, len }))
+        Ok(Segment { header, name, file })
     }
 
-    pub fn len(&self) -> u64 {
-        self.len.load(Ordering::Acquire)
+    /// Where in the file a position of this segment lies.
+    pub fn offset(&self, at: LogPosition) -> u64 {
+        SEGMENT_HEADER_BYTES + (at.0 - self.header.start.0)
     }
 
-    pub fn set_len(&self, len: u64) {
-        self.len.store(len, Ordering::Release);
+    pub fn position(&self, offset: u64) -> LogPosition {
+        LogPosition(self.header.start.0 + (offset - SEGMENT_HEADER_BYTES))
+    }
+
+    pub fn damaged(&self, offset: u64, damage: impl Into<Damage>) -> LogError {
+        LogError::damaged(&self.name, offset, damage)
+    }
+}
+
+/// A buffer over a stretch of one segment, so that reading on costs one read per many frames.
+pub struct Window {
+    chunk_bytes: usize,
+    number: u64,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// `chunk_bytes` are read at a time, more only for a larger batch.
+    pub fn new(chunk_bytes: usize) -> Self {
+        Window { chunk_bytes, number: 0, start: 0, bytes: Vec::new() }
+    }
+
+    /// The bytes at `offset`: `need` of them, or more where they are at hand. Nothing at or past `end` is read.
+    pub fn load(&mut self, segment: &Segment, offset: u64, need: usize, end: u64) -> Result<&[u8], LogError> {
+        let held = self.start + self.bytes.len() as u64;
+        let hit =
+            self.number == segment.header.number && offset >= self.start && offset + need as u64 <= held;
+        if !hit {
+            if offset + need as u64 > end {
+                return Err(segment.damaged(offset, Damage::Short));
+            }
+            let want = (end - offset).min(need.max(self.chunk_bytes) as u64) as usize;
+            self.bytes.clear();
+            self.number = 0;
+            if self.bytes.capacity() > self.chunk_bytes && want <= self.chunk_bytes {
+                self.bytes.shrink_to(self.chunk_bytes);
+            }
+            self.bytes.resize(want, 0);
+            let read = segment.file.read_at(&mut self.bytes, offset)?;
+            self.bytes.truncate(read);
+            (self.number, self.start) = (segment.header.number, offset);
+            if read < need {
+                return Err(segment.damaged(offset, Damage::Short));
+            }
+        }
+        Ok(&self.bytes[(offset - self.start) as usize..])
+    }
+
+    /// Gives the memory back.
+    pub fn release(&mut self) {
+        self.number = 0;
+        self.bytes = Vec::new();
+    }
+
+    /// Reads the mark or the batch header at `offset`; that a batch ends at or before `end` is checked, its body is not.
+    pub fn frame(&mut self, segment: &Segment, offset: u64, end: u64) -> Result<Frame, LogError> {
+        let left = end - offset;
+        let head = self.load(segment, offset, left.min(batch::HEADER_BYTES as u64) as usize, end)?;
+        if layout::magic(head) == Some(MARK_MAGIC) {
+            let mark = Mark::decode(head).map_err(|damage| segment.damaged(offset, damage))?;
+            let honest = mark.salt == segment.header.salt && mark.synced <= segment.position(offset);
+            return if honest { Ok(Frame::Mark(mark)) } else { Err(segment.damaged(offset, Damage::Field)) };
+        }
+        let header = batch::parse_header(head).map_err(|error| segment.damaged(offset, error))?;
+        if header.bytes() as u64 > left {
+            let error = BatchError::Truncated { have: left as usize, need: header.bytes() };
+            return Err(segment.damaged(offset, error));
+        }
+        Ok(Frame::Batch(header))
+    }
+
+    /// Reads and checks the batch that [`Window::frame`] found at `offset`.
+    pub fn batch(
+        &mut self,
+        segment: &Segment,
+        offset: u64,
+        header: &BatchHeader,
+        end: u64,
+    ) -> Result<Batch<'_>, LogError> {
+        let bytes = self.load(segment, offset, header.bytes(), end)?;
+        Batch::parse(bytes).map_err(|error| segment.damaged(offset, error))
     }
 }

@@ -100,7 +100,7 @@ impl Memory {
             crc: 0,
         };
         let mut bytes = Vec::new();
-        batch::encode(&mut bytes, &header, &context, &records);
+        batch::encode(&mut bytes, &header, &context, &Default::default(), &records);
         disk.frontier.set(own, header.last());
         disk.logs.entry(own).or_default().push((header.last(), bytes));
     }

@@ -1,0 +1,120 @@
+//! Reading one origin's batches out of the log, where those of all origins are interleaved.
+
+use std::sync::Arc;
+
+use proto::{NodeId, Seq};
+
+use super::layout::MARK_BYTES;
+use super::segment::{Frame, Segment, Window};
+use super::{Log, LogError, LogPosition, recover};
+use crate::effect::batch::{Batch, BatchError, BatchKind};
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Reads one origin forwards and remembers where it was, so that following the log reads each byte once. For a sender: one per
+/// (peer, origin). Holds 64 KiB while it is behind, nothing when it has caught up.
+pub struct LogReader {
+    origin: NodeId,
+    /// All of the origin's effects before the position are at or below the seq.
+    cursor: (Seq, LogPosition),
+    window: Window,
+}
+
+impl LogReader {
+    pub fn new(origin: NodeId) -> Self {
+        LogReader { origin, cursor: (Seq(0), LogPosition(0)), window: Window::new(CHUNK_BYTES) }
+    }
+
+    pub fn origin(&self) -> NodeId {
+        self.origin
+    }
+
+    /// Appends to `out` whole batches that hold effects after `after`, in order: at least one when there is any, then while under
+    /// `bytes_max`. Returns the last seq appended; `None` when there is nothing newer. The first batch may begin at or before
+    /// `after`. Any `after` is right; the one returned last is cheap.
+    ///
+    /// Errors: [`LogError::Damaged`], [`LogError::Disk`]; `out` then holds whole batches still.
+    pub fn read(
+        &mut self,
+        log: &Log,
+        after: Seq,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Seq>, LogError> {
+        let end = log.appended_upto();
+        let Some(mut at) = log.index.lock().seek(self.origin, after) else { return Ok(None) };
+        if self.cursor.0 <= after {
+            at = at.max(self.cursor.1);
+        }
+        let (mut last, begun) = (after, out.len());
+        'segments: while at < end {
+            let (segment, stop) = log.segment_at(at, end);
+            let (mut offset, stop) = (segment.offset(at), segment.offset(stop));
+            while offset < stop {
+                let header = match self.window.frame(&segment, offset, stop)? {
+                    Frame::Mark(_) => {
+                        offset += MARK_BYTES as u64;
+                        continue;
+                    }
+                    Frame::Batch(header) => header,
+                };
+                let wanted =
+                    header.kind == BatchKind::Effects && header.origin == self.origin && header.last() > last;
+                if wanted {
+                    if last > after && out.len() - begun + header.bytes() > bytes_max {
+                        at = segment.position(offset);
+                        break 'segments;
+                    }
+                    let batch = self.window.batch(&segment, offset, &header, stop)?;
+                    out.extend_from_slice(batch.bytes);
+                    last = header.last();
+                }
+                offset += header.bytes() as u64;
+            }
+            at = segment.position(offset);
+        }
+        self.cursor = (last, at);
+        if at >= end {
+            self.window.release();
+        }
+        Ok((last > after).then_some(last))
+    }
+}
+
+impl Log {
+    /// [`LogReader::read`] without a memory: for a single question.
+    pub fn read_after(
+        &self,
+        origin: NodeId,
+        after: Seq,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Seq>, LogError> {
+        LogReader::new(origin).read(self, after, bytes_max, out)
+    }
+
+    /// Passes every batch appended so far to `visit`, in order, bookkeeping included.
+    pub fn replay(
+        &self,
+        visit: &mut dyn FnMut(&Batch<'_>) -> Result<(), BatchError>,
+    ) -> Result<(), LogError> {
+        let end = self.appended_upto();
+        let mut window = Window::new(recover::CHUNK_BYTES);
+        let mut at = LogPosition(0);
+        while at < end {
+            let (segment, stop) = self.segment_at(at, end);
+            recover::visit(&mut window, &segment, segment.offset(stop), &mut |batch, _| visit(batch))?;
+            at = stop;
+        }
+        Ok(())
+    }
+
+    /// The segment that holds `at`, and where it ends, or `end` before that.
+    fn segment_at(&self, at: LogPosition, end: LogPosition) -> (Arc<Segment>, LogPosition) {
+        let segments = self.segments.read();
+        let next = segments.partition_point(|segment| segment.header.start <= at);
+        let stop = segments.get(next).map_or(end, |segment| segment.header.start.min(end));
+        (segments[next - 1].clone(), stop)
+    }
+}
