@@ -6,8 +6,8 @@
 //! ```
 //! A round lasts from a packet's sending to its ack. The 1.5 round looks for more room, the 0.75 round drains the queue it
 //! made and shows the true round-trip time. Random loss of p lowers every round's delivery alike and is outgrown while
-//! 1.5 × (1 - p) > 1. Loss above [`HEAVY_LOSS`] in an ordinary round is congestion: the estimate falls at once to what
-//! was delivered. `docs/adr/0001-congestion-control.md` has the comparison with the stock controllers.
+//! 1.5 × (1 - p) > 1; a line that turns out wider by [`GROWTH`] is started on again. Loss above [`HEAVY_LOSS`] in an
+//! ordinary round is congestion: the estimate falls at once to what was delivered, at most by half. `docs/adr/0001-congestion-control.md` has the comparison with the stock controllers.
 //!
 //! Invariant: rounds in which the application had nothing to send never lower the estimate.
 
@@ -31,6 +31,8 @@ const RTT_KEPT: Duration = Duration::from_secs(10);
 /// Scheduling and delayed acks: without it a link of microseconds could not be filled.
 const SLACK: Duration = Duration::from_millis(4);
 const HEAVY_LOSS: f64 = 0.3;
+/// Fewer packets in a round say nothing about loss.
+const JUDGED_PACKETS_MIN: u64 = 48;
 
 /// Builds [`Steady`] controllers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +58,7 @@ pub struct Steady {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Phase {
-    Start { best: f64, flat_rounds: u32 },
+    Start { flat_rounds: u32 },
     Cycle { at: usize },
 }
 
@@ -74,8 +76,8 @@ struct Round {
 }
 
 impl Round {
-    fn new(now: Instant) -> Self {
-        Round { started: now, acked: 0, lost: 0, rtt: Duration::MAX, app_limited: false, over: false }
+    fn new(now: Instant, app_limited: bool) -> Self {
+        Round { started: now, acked: 0, lost: 0, rtt: Duration::MAX, app_limited, over: false }
     }
 }
 
@@ -86,13 +88,14 @@ impl Steady {
             window: INITIAL_PACKETS * u64::from(mtu),
             rates: VecDeque::new(),
             rtt_min: None,
-            phase: Phase::Start { best: 0.0, flat_rounds: 0 },
-            round: Round::new(now),
+            phase: Phase::Start { flat_rounds: 0 },
+            round: Round::new(now, true),
         }
     }
 
-    fn finish_round(&mut self, now: Instant) {
-        let round = std::mem::replace(&mut self.round, Round::new(now));
+    /// `idle`: the next round begins with nothing to send.
+    fn finish_round(&mut self, now: Instant, idle: bool) {
+        let round = std::mem::replace(&mut self.round, Round::new(now, idle));
         let seconds = now.duration_since(round.started).as_secs_f64();
         if round.acked == 0 || seconds <= 0.0 {
             return;
@@ -101,41 +104,35 @@ impl Steady {
             Some((least, at)) if round.rtt > least && now.duration_since(at) < RTT_KEPT => {}
             _ => self.rtt_min = Some((round.rtt, now)),
         }
-        let rate = round.acked as f64 / seconds;
-        let loss = round.lost as f64 / (round.acked + round.lost) as f64;
-        if round.app_limited && rate <= self.rate() {
+        let (rate, best) = (round.acked as f64 / seconds, self.rate());
+        if round.app_limited && rate <= best {
             return;
         }
-        let probing = matches!(self.phase, Phase::Cycle { at: 0 });
-        if loss > HEAVY_LOSS && !probing && self.phase_is_settled() {
+        let seen = round.acked + round.lost;
+        let judged = seen >= JUDGED_PACKETS_MIN * self.mtu;
+        let congested = judged && round.lost as f64 / seen as f64 > HEAVY_LOSS;
+        if congested && matches!(self.phase, Phase::Cycle { at: 2.. }) {
             self.rates.clear();
+            self.rates.push_back(best / 2.0);
         }
         self.rates.push_back(rate);
         if self.rates.len() > RATES_KEPT {
             self.rates.pop_front();
         }
-        self.phase = self.next_phase(rate, loss, round.app_limited);
+        self.phase = self.next_phase(rate, best, congested, round.app_limited);
         self.size_window();
     }
 
-    fn phase_is_settled(&self) -> bool {
-        matches!(self.phase, Phase::Cycle { .. })
-    }
-
-    fn next_phase(&self, rate: f64, loss: f64, app_limited: bool) -> Phase {
+    fn next_phase(&self, rate: f64, best: f64, congested: bool, app_limited: bool) -> Phase {
         match self.phase {
+            _ if rate >= best * GROWTH => Phase::Start { flat_rounds: 0 },
             Phase::Cycle { at } => Phase::Cycle { at: (at + 1) % CYCLE.len() },
-            Phase::Start { best, .. } if rate >= best * GROWTH => Phase::Start { best: rate, flat_rounds: 0 },
             start @ Phase::Start { .. } if app_limited => start,
-            Phase::Start { best, flat_rounds } => {
-                let flat_rounds = flat_rounds + 1;
-                if flat_rounds >= FLAT_ROUNDS_MAX || loss > HEAVY_LOSS {
-                    // Drain first what the start has queued.
-                    Phase::Cycle { at: 1 }
-                } else {
-                    Phase::Start { best, flat_rounds }
-                }
+            // Drain first what the start has queued.
+            Phase::Start { flat_rounds } if congested || flat_rounds + 1 >= FLAT_ROUNDS_MAX => {
+                Phase::Cycle { at: 1 }
             }
+            Phase::Start { flat_rounds } => Phase::Start { flat_rounds: flat_rounds + 1 },
         }
     }
 
@@ -162,9 +159,10 @@ impl Controller for Steady {
     }
 
     fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool, _largest: Option<u64>) {
-        self.round.app_limited |= app_limited && in_flight < self.window / 2;
+        let idle = app_limited && in_flight < self.window / 2;
+        self.round.app_limited |= idle;
         if self.round.over {
-            self.finish_round(now);
+            self.finish_round(now, idle);
         }
     }
 
