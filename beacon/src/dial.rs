@@ -242,7 +242,9 @@ struct Turn<'a> {
 impl<'a> Turn<'a> {
     fn take(shared: &'a Shared, addr: SocketAddr) -> Option<Self> {
         let mut registry = shared.registry.lock();
-        (!registry.needs_no_dial(addr) && registry.greet(addr)).then_some(Turn { shared, addr })
+        let free = !registry.needs_no_dial(addr) && registry.greet(addr);
+        // Not `then_some`: a turn that was not taken must not be given back.
+        if free { Some(Turn { shared, addr }) } else { None }
     }
 }
 

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
@@ -28,6 +29,7 @@ use tokio::time::sleep_until;
 const FLOWS_MAX: usize = 256;
 /// Packets on their way; more are lost, as in a router.
 const QUEUE_MAX: usize = 64 * 1024;
+const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 const PACKET_BYTES_MAX: usize = 64 * 1024;
 /// How long packets may wait for a narrow link.
 const NARROW_QUEUE: Duration = Duration::from_millis(100);
@@ -120,8 +122,7 @@ impl Proxy {
     }
 
     pub fn start_at(listen: SocketAddr, target: SocketAddr, seed: u64) -> io::Result<Proxy> {
-        let socket = StdUdpSocket::bind(listen)?;
-        socket.set_nonblocking(true)?;
+        let socket = bind(listen)?;
         let addr = socket.local_addr()?;
         let settings = Arc::new(Mutex::new(Settings { conditions: Conditions::default(), target }));
         let counters = Arc::new(Counters::default());
@@ -306,7 +307,7 @@ async fn run(mut network: Network, listen: Arc<UdpSocket>) {
                     let Some(packet) = packets.remove(&id) else { continue };
                     if packet.towards_target {
                         let target = network.target();
-                        let flow = match flow(&mut flows, packet.peer, target, &arrived).await {
+                        let flow = match flow(&mut flows, packet.peer, target, &arrived) {
                             Ok(flow) => flow,
                             Err(_) => continue,
                         };
@@ -336,7 +337,7 @@ async fn run(mut network: Network, listen: Arc<UdpSocket>) {
     }
 }
 
-async fn flow<'a>(
+fn flow<'a>(
     flows: &'a mut HashMap<SocketAddr, Flow>,
     peer: SocketAddr,
     target: SocketAddr,
@@ -347,13 +348,23 @@ async fn flow<'a>(
             let oldest = flows.iter().min_by_key(|(_, f)| f.used).map(|(peer, _)| *peer);
             oldest.and_then(|peer| flows.remove(&peer));
         }
-        let upstream = Arc::new(UdpSocket::bind(near(target)).await?);
+        let upstream = Arc::new(UdpSocket::from_std(bind(near(target))?)?);
         let reader = tokio::spawn(read(upstream.clone(), Some(peer), arrived.clone()));
         flows.insert(peer, Flow { upstream, used: Instant::now(), reader });
     }
     let flow = flows.get_mut(&peer).ok_or(io::ErrorKind::NotFound)?;
     flow.used = Instant::now();
     Ok(flow)
+}
+
+/// A socket whose own buffers lose nothing.
+fn bind(addr: SocketAddr) -> io::Result<StdUdpSocket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    Ok(socket.into())
 }
 
 /// Any port from which `target` can be reached.

@@ -203,7 +203,9 @@ fn admit(
                 }
             }
             shared.replica.learn(&link.peer);
-            members.iter().for_each(|m| drop(shared.replica.learn(m)));
+            for member in &members {
+                shared.replica.learn(member);
+            }
             shared.replica.peer_up(&link.peer, &frontier, shared.now_ms());
         }
         Admitted::AlreadyLinked => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use quinn::{ClientConfig, Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::congestion::{self, Steady};
+use super::congestion;
 use super::identity::Identity;
 
 /// A link without a packet for so long is down.
@@ -58,10 +58,26 @@ fn transport() -> TransportConfig {
         .datagram_receive_buffer_size(Some(16 << 10))
         .datagram_send_buffer_size(16 << 10)
         // Jitter reorders packets by more than the usual three; the time threshold finds real losses.
-        .packet_threshold(64)
-        .congestion_controller_factory(Arc::new(congestion::SteadyConfig::default()));
+        .packet_threshold(64);
+    match std::env::var("LINK_CC").as_deref() {
+        Ok("cubic") => {
+            let mut c = quinn::congestion::CubicConfig::default();
+            c.initial_window(1 << 20);
+            t.congestion_controller_factory(Arc::new(c));
+        }
+        Ok("reno") => {
+            let mut c = quinn::congestion::NewRenoConfig::default();
+            c.initial_window(1 << 20);
+            t.congestion_controller_factory(Arc::new(c));
+        }
+        Ok("bbr") => {
+            let mut c = quinn::congestion::BbrConfig::default();
+            c.initial_window(1 << 20);
+            t.congestion_controller_factory(Arc::new(c));
+        }
+        _ => {
+            t.congestion_controller_factory(Arc::new(congestion::SteadyConfig));
+        }
+    }
     t
 }
-
-/// Our controller's state is private to the connection; kept here so that the type is named once.
-pub type Controller = Steady;

@@ -72,8 +72,7 @@ impl Memory {
         let first = state.disk.frontier.seq(own).0 + 1;
         let (mut records, mut hlc) = (Vec::new(), Hlc(first));
         for seq in first..first + values as u64 {
-            let value: Vec<u8> =
-                (0..value_bytes as u64).map(|i| (seq.wrapping_mul(31) + i * i) as u8).collect();
+            let value: Vec<u8> = noise(own.0 << 32 | seq).take(value_bytes).collect();
             let effect = Effect {
                 hlc: Hlc(seq + 1),
                 db: 0,
@@ -127,6 +126,17 @@ impl Memory {
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.clone()
     }
+}
+
+/// Bytes that do not compress.
+fn noise(seed: u64) -> impl Iterator<Item = u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    })
 }
 
 impl State {
