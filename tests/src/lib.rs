@@ -3,6 +3,7 @@
 //! Invariant: nothing here wires a node of its own; [`server`] starts the shipped binary.
 
 pub mod client;
+pub mod race;
 pub mod random;
 pub mod script;
 pub mod server;
