@@ -132,7 +132,9 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
             life.stop();
         }
     }
-    drop(cluster);
+    if let Some(cluster) = cluster {
+        cluster.stop();
+    }
     signals.close();
     if let Some(path) = &config.unixsocket {
         let _ = std::fs::remove_file(path);
