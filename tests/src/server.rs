@@ -24,6 +24,7 @@ pub struct Server {
     dir: tempfile::TempDir,
     port: u16,
     args: Vec<String>,
+    variables: Vec<(String, String)>,
     child: Option<Child>,
     allowed: Vec<String>,
 }
@@ -41,11 +42,19 @@ impl Server {
         server
     }
 
+    /// Starts a node with extra flags and environment variables.
+    pub fn with_variables(args: &[&str], variables: &[(&str, &str)]) -> Server {
+        let mut server = Server::stopped(args);
+        server.variables = variables.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        server.launch();
+        server
+    }
+
     /// A node that was not started yet.
     pub fn stopped(args: &[&str]) -> Server {
         let dir = tempfile::Builder::new().prefix("atoll-test-").tempdir().expect("a temporary directory");
         let args = args.iter().map(|a| a.to_string()).collect();
-        Server { dir, port: free_port(), args, child: None, allowed: Vec::new() }
+        Server { dir, port: free_port(), args, variables: Vec::new(), child: None, allowed: Vec::new() }
     }
 
     pub fn port(&self) -> u16 {
@@ -85,6 +94,7 @@ impl Server {
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--data-dir"])
             .arg(self.data_dir())
             .args(&self.args)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log file"))
             .stderr(log)
