@@ -174,7 +174,7 @@ impl Server {
         let bad =
             |line: &&str| BAD.iter().any(|mark| line.contains(mark) || line.starts_with(mark.trim_start()));
         let expected = |line: &str| self.allowed.iter().any(|text| line.contains(text.as_str()));
-        self.log().lines().filter(bad).filter(|line| !expected(line)).map(str::to_owned).collect()
+        plain(&self.log()).lines().filter(bad).filter(|line| !expected(line)).map(str::to_owned).collect()
     }
 }
 
@@ -193,6 +193,18 @@ impl Drop for Server {
         let lines = self.unexpected_log_lines();
         assert!(lines.is_empty(), "unexpected log lines:\n{}", lines.join("\n"));
     }
+}
+
+/// Text without the colours of a terminal.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("\x1b[") {
+        out.push_str(&rest[..at]);
+        let tail = &rest[at + 2..];
+        rest = tail.find('m').map_or("", |end| &tail[end + 1..]);
+    }
+    out + rest
 }
 
 /// A port whose successor by 1000 (the cluster port) is free as well, below the range the system hands to clients.
