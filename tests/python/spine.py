@@ -26,7 +26,8 @@ class Wire:
         self.on = True
 
     def add(self, args):
-        if not self.on:
+        # The greeting after a reconnect is the player's business, not the script's.
+        if not self.on or args[0] == "HELLO" or args[:2] == ("CLIENT", "MAINT_NOTIFICATIONS"):
             return
         words = []
         for arg in args:

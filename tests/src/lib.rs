@@ -6,6 +6,7 @@ pub mod batches;
 pub mod client;
 pub mod memory_disk;
 pub mod proxy;
+pub mod race;
 pub mod random;
 pub mod script;
 pub mod server;

@@ -24,6 +24,7 @@ pub struct Server {
     dir: tempfile::TempDir,
     port: u16,
     args: Vec<String>,
+    variables: Vec<(String, String)>,
     child: Option<Child>,
     allowed: Vec<String>,
 }
@@ -41,11 +42,19 @@ impl Server {
         server
     }
 
+    /// Starts a node with extra flags and environment variables.
+    pub fn with_variables(args: &[&str], variables: &[(&str, &str)]) -> Server {
+        let mut server = Server::stopped(args);
+        server.variables = variables.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        server.launch();
+        server
+    }
+
     /// A node that was not started yet.
     pub fn stopped(args: &[&str]) -> Server {
         let dir = tempfile::Builder::new().prefix("atoll-test-").tempdir().expect("a temporary directory");
         let args = args.iter().map(|a| a.to_string()).collect();
-        Server { dir, port: free_port(), args, child: None, allowed: Vec::new() }
+        Server { dir, port: free_port(), args, variables: Vec::new(), child: None, allowed: Vec::new() }
     }
 
     pub fn port(&self) -> u16 {
@@ -85,6 +94,7 @@ impl Server {
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--data-dir"])
             .arg(self.data_dir())
             .args(&self.args)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log file"))
             .stderr(log)
@@ -164,7 +174,7 @@ impl Server {
         let bad =
             |line: &&str| BAD.iter().any(|mark| line.contains(mark) || line.starts_with(mark.trim_start()));
         let expected = |line: &str| self.allowed.iter().any(|text| line.contains(text.as_str()));
-        self.log().lines().filter(bad).filter(|line| !expected(line)).map(str::to_owned).collect()
+        plain(&self.log()).lines().filter(bad).filter(|line| !expected(line)).map(str::to_owned).collect()
     }
 }
 
@@ -183,6 +193,18 @@ impl Drop for Server {
         let lines = self.unexpected_log_lines();
         assert!(lines.is_empty(), "unexpected log lines:\n{}", lines.join("\n"));
     }
+}
+
+/// Text without the colours of a terminal.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("\x1b[") {
+        out.push_str(&rest[..at]);
+        let tail = &rest[at + 2..];
+        rest = tail.find('m').map_or("", |end| &tail[end + 1..]);
+    }
+    out + rest
 }
 
 /// A port whose successor by 1000 (the cluster port) is free as well, below the range the system hands to clients.
