@@ -72,6 +72,10 @@ pub enum Side {
     Peer,
 }
 
+fn first(round: u32) -> Side {
+    if round % 2 == 1 { Side::Ours } else { Side::Peer }
+}
+
 /// Both sides of one round.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sample {
@@ -180,8 +184,15 @@ pub fn alternate<T: Subject>(
 ) -> Result<(), BenchError> {
     bench.machine.enter_client(sides.ours.pin)?;
     for number in 1..=bench.options.rounds() {
-        let ours = start(&sides.ours)?;
-        let peer = sides.peer.as_ref().map(&start).transpose()?;
+        // Who starts first alternates too: the first to be loaded gets the machine's better memory.
+        let start_peer = || sides.peer.as_ref().map(&start).transpose();
+        let (ours, peer) = if first(number) == Side::Ours {
+            let ours = start(&sides.ours)?;
+            (ours, start_peer()?)
+        } else {
+            let peer = start_peer()?;
+            (start(&sides.ours)?, peer)
+        };
         body(&mut Round { bench, recorder, number, ours, peer })?;
     }
     Ok(())
@@ -197,7 +208,11 @@ impl<T: Subject> Round<'_, T> {
         &mut self,
         mut prepare: impl FnMut(&mut T) -> Result<(), BenchError>,
     ) -> Result<(), BenchError> {
-        for side in [Some(&mut self.ours), self.peer.as_mut()].into_iter().flatten() {
+        let mut both = [Some(&mut self.ours), self.peer.as_mut()];
+        if first(self.number) == Side::Peer {
+            both.reverse();
+        }
+        for side in both.into_iter().flatten() {
             if let Err(error) = prepare(side) {
                 side.check()?;
                 return Err(error);
@@ -251,7 +266,7 @@ impl<T: Subject> Round<'_, T> {
         &mut self,
         run: &mut impl FnMut(&mut T) -> Result<Reading, BenchError>,
     ) -> Result<Sample, BenchError> {
-        let first = if self.number % 2 == 1 { Side::Ours } else { Side::Peer };
+        let first = first(self.number);
         let order = if first == Side::Ours { [Side::Ours, Side::Peer] } else { [Side::Peer, Side::Ours] };
         let (mut ours, mut peer, mut noise) = (None, None, None);
         for side in order {
