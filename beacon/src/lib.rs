@@ -1,1 +1,27 @@
-//! A node's place in the world.
+//! A node's place in the world: finding peers, proving who they are, and keeping one QUIC link to each, over which effects
+//! flow in order and what is missing is fetched.
+//!
+//! ```text
+//! dial ──▶ link (handshake ─▶ send | receive | fetch | heartbeat) ──▶ engine::replication::Replica
+//!             └── registry: one link per peer
+//! ```
+//! Invariant: nothing is queued for a peer. A link holds a cursor into the log and at most one chunk; a slow or absent peer
+//! costs nothing, and a returning one goes on from its own frontier.
+//! Invariant: everything from a peer is bounded, checked and answered with a reason, never with a panic.
+//!
+//! Does not: know what an effect means, decide what is shown or stable, or parse a client's command.
+
+mod alarm;
+mod dial;
+pub mod frame;
+pub mod hello;
+mod link;
+pub mod message;
+mod node;
+mod quic;
+mod registry;
+
+pub use alarm::Alarm;
+pub use node::{Beacon, BeaconConfig, BeaconError, Notifier};
+pub use quic::identity::{IdentityError, WRONG_SECRET};
+pub use registry::{LinkState, LinkStatus};

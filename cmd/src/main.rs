@@ -1,1 +1,32 @@
-fn main() {}
+//! `atoll`: a Redis-compatible store that runs in several regions at once.
+
+mod args;
+mod background;
+mod cluster;
+mod connection;
+mod host;
+mod os_disk;
+mod process;
+mod reactor;
+mod serve;
+mod settle;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    let command = args::Cli::parse().command;
+    let outcome = match command {
+        args::Command::Serve(serve) => settle::settle(*serve).and_then(serve::serve),
+        args::Command::Check(serve) => settle::settle(*serve).map(|_| println!("configuration is valid")),
+    };
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("atoll: {error}");
+            std::process::ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! One link: a QUIC connection to one peer after its handshake, and the tasks that live on it.
+
+mod fetch;
+mod handshake;
+mod heartbeat;
+mod receive;
+mod send;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use engine::effect::batch::BatchError;
+use engine::replication::{Member, Received, ReplicaError};
+use proto::Seq;
+use quinn::{Connection, VarInt};
+use tokio::task::JoinSet;
+
+pub(crate) use fetch::fetch;
+use handshake::Arrival;
+pub(crate) use handshake::{Answer, HandshakeError, accept, greet};
+
+use crate::frame::{self, FrameError};
+use crate::hello::Refused;
+use crate::node::Shared;
+use crate::quic::identity;
+use crate::registry::{Admitted, LinkState, LinkStatus};
+
+/// Application close codes; the reason beside them is text for people.
+pub(crate) mod close {
+    pub const SHUTDOWN: u32 = 0;
+    pub const REFUSED: u32 = 1;
+    pub const ALREADY_LINKED: u32 = 2;
+    pub const PROTOCOL: u32 = 3;
+    pub const SILENT: u32 = 4;
+    pub const OURSELVES: u32 = 5;
+    pub const LOCAL: u32 = 6;
+}
+
+/// Why a link ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    #[error("{}", identity::explain(.0))]
+    Connection(#[from] quinn::ConnectionError),
+    #[error("writing to the peer: {0}")]
+    Write(#[from] quinn::WriteError),
+    #[error("reading from the peer: {0}")]
+    Read(#[from] quinn::ReadError),
+    #[error("the peer ended its stream")]
+    Ended,
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("the peer does not hear us: one direction of the path is cut")]
+    OneWay,
+    #[error("the peer broke the protocol: {0}")]
+    Protocol(&'static str),
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+    #[error(
+        "the peer has {theirs} effects of ours, our log ends at {ours}: was the data directory rolled back?"
+    )]
+    Rewound { theirs: Seq, ours: Seq },
+}
+
+impl From<BatchError> for LinkError {
+    fn from(error: BatchError) -> Self {
+        FrameError::Batch(error).into()
+    }
+}
+
+impl LinkError {
+    fn close_code(&self) -> u32 {
+        match self {
+            LinkError::OneWay => close::SILENT,
+            LinkError::Replica(ReplicaError::Log(_)) => close::LOCAL,
+            LinkError::Rewound { .. } => close::REFUSED,
+            _ => close::PROTOCOL,
+        }
+    }
+}
+
+/// What a link did so far.
+#[derive(Default)]
+pub(crate) struct Counters {
+    sent_batches: AtomicU64,
+    sent_bytes: AtomicU64,
+    received_batches: AtomicU64,
+    received_bytes: AtomicU64,
+    fetches: AtomicU64,
+    fetched_batches: AtomicU64,
+    fetched_bytes: AtomicU64,
+    served: AtomicU64,
+    served_bytes: AtomicU64,
+}
+
+pub(crate) struct Link {
+    /// Unique within the process.
+    pub id: u64,
+    pub peer: Member,
+    /// The peer's process.
+    pub process: u64,
+    pub remote: SocketAddr,
+    /// By us.
+    pub dialled: bool,
+    /// Our seqs up to here are shown at the peer, as of its Hello: where our stream begins.
+    pub peer_has: Seq,
+    connection: Connection,
+    since: Instant,
+    /// Milliseconds after `since`.
+    heard_ms: AtomicU64,
+    counters: Counters,
+    client: fetch::Client,
+}
+
+impl Link {
+    fn new(shared: &Shared, connection: Connection, arrival: Arrival, dialled: bool) -> Self {
+        let own = shared.replica.member().node;
+        Self {
+            id: shared.next_id(),
+            peer_has: arrival.hello.frontier.seq(own),
+            peer: arrival.hello.member,
+            process: arrival.hello.process,
+            remote: connection.remote_address(),
+            dialled,
+            since: Instant::now(),
+            heard_ms: AtomicU64::new(0),
+            counters: Counters::default(),
+            client: fetch::client(connection.clone()),
+            connection,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.connection.close_reason().is_none()
+    }
+
+    /// Since anything came from the peer.
+    pub(crate) fn silent_for(&self) -> Duration {
+        let heard = Duration::from_millis(self.heard_ms.load(Relaxed));
+        self.since.elapsed().saturating_sub(heard)
+    }
+
+    fn heard(&self) {
+        self.heard_ms.store(self.since.elapsed().as_millis() as u64, Relaxed);
+    }
+
+    fn close(&self, code: u32, reason: &str) {
+        self.connection.close(VarInt::from_u32(code), reason.as_bytes());
+    }
+
+    pub(crate) fn status(&self) -> LinkStatus {
+        let c = &self.counters;
+        let stats = self.connection.stats();
+        LinkStatus {
+            peer: self.peer.clone(),
+            state: LinkState::Up,
+            reason: String::new(),
+            up_ms: self.since.elapsed().as_millis() as u64,
+            silent_ms: self.silent_for().as_millis() as u64,
+            rtt_us: stats.path.rtt.as_micros() as u64,
+            sent_batches: c.sent_batches.load(Relaxed),
+            sent_bytes: c.sent_bytes.load(Relaxed),
+            sent_wire_bytes: stats.udp_tx.bytes,
+            received_batches: c.received_batches.load(Relaxed),
+            received_bytes: c.received_bytes.load(Relaxed),
+            received_wire_bytes: stats.udp_rx.bytes,
+            fetches: c.fetches.load(Relaxed),
+            fetched_batches: c.fetched_batches.load(Relaxed),
+            fetched_bytes: c.fetched_bytes.load(Relaxed),
+            served: c.served.load(Relaxed),
+            served_bytes: c.served_bytes.load(Relaxed),
+        }
+    }
+}
+
+/// Makes the link of an accepted Hello the peer's link and tells the replica, or closes the connection and says why.
+fn admit(
+    shared: &Shared,
+    connection: &Connection,
+    arrival: Arrival,
+    dialled: bool,
+) -> Result<Arc<Link>, HandshakeError> {
+    let own = shared.replica.member();
+    let frontier = arrival.hello.frontier.clone();
+    let members = arrival.hello.members.clone();
+    let link = Arc::new(Link::new(shared, connection.clone(), arrival, dialled));
+    let ours = shared.replica.ack().own;
+    if link.peer_has > ours {
+        let error = LinkError::Rewound { theirs: link.peer_has, ours };
+        shared.alarms.raise("rewound", format!("{}: {error}", link.peer.addr));
+        link.close(close::REFUSED, &error.to_string());
+        return Err(error.into());
+    }
+    // Held while the replica is told, so that it hears of ups and downs in the order they happen.
+    let mut registry = shared.registry.lock();
+    match registry.admit(own.node, &link) {
+        Admitted::Yes { replaced } => {
+            if let Some(old) = replaced {
+                old.close(close::ALREADY_LINKED, &handshake::already_linked(own.node));
+                if old.peer.node != link.peer.node {
+                    shared.replica.peer_down(old.peer.node, shared.now_ms());
+                }
+            }
+            shared.replica.learn(&link.peer);
+            members.iter().for_each(|m| drop(shared.replica.learn(m)));
+            shared.replica.peer_up(&link.peer, &frontier, shared.now_ms());
+        }
+        Admitted::AlreadyLinked => {
+            link.close(close::ALREADY_LINKED, &handshake::already_linked(own.node));
+            return Err(HandshakeError::AlreadyLinked(Some(link.peer.node)));
+        }
+        Admitted::Duplicate { addr } => {
+            let refused = Refused::DuplicateNode { node: link.peer.node, addr };
+            shared.alarms.raise(refused.name(), format!("{}: {refused}", link.peer.addr));
+            link.close(close::REFUSED, &refused.to_string());
+            return Err(refused.into());
+        }
+    }
+    drop(registry);
+    tracing::info!(peer = %link.peer.node, addr = link.peer.addr, region = link.peer.region, dialled, "link up");
+    shared.links_changed.notify_one();
+    Ok(link)
+}
+
+/// Runs a link until it ends. `answer` is our Hello still owed to a dialler.
+pub(crate) async fn live(shared: Arc<Shared>, link: Arc<Link>, answer: Option<Answer>) {
+    let error = match answer {
+        Some(answer) => match answer.send().await {
+            Ok(()) => tasks(&shared, &link).await,
+            Err(error) => error,
+        },
+        None => tasks(&shared, &link).await,
+    };
+    // The connection knows better why a stream broke; if it is still open, the fault is ours to report.
+    let reason = match link.connection.close_reason() {
+        Some(reason) => identity::explain(&reason),
+        None => {
+            link.close(error.close_code(), &error.to_string());
+            if let LinkError::Replica(_) = error {
+                shared.alarms.raise("local", format!("link to {}: {error}", link.peer.addr));
+            }
+            error.to_string()
+        }
+    };
+    let mut registry = shared.registry.lock();
+    if registry.remove(&link) {
+        shared.replica.peer_down(link.peer.node, shared.now_ms());
+        tracing::info!(peer = %link.peer.node, addr = link.peer.addr, reason, "link down");
+    }
+    drop(registry);
+    shared.links_changed.notify_one();
+}
+
+/// All that happens on a link; the first to end ends it.
+async fn tasks(shared: &Arc<Shared>, link: &Arc<Link>) -> LinkError {
+    let mut tasks: JoinSet<Result<(), LinkError>> = JoinSet::new();
+    tasks.spawn(send::run(shared.clone(), link.clone()));
+    tasks.spawn(receive::run(shared.clone(), link.clone()));
+    tasks.spawn(heartbeat::run(link.clone()));
+    tasks.spawn(fetch::serve(shared.clone(), link.clone()));
+    match tasks.join_next().await {
+        Some(Ok(Err(error))) => error,
+        _ => LinkError::Ended,
+    }
+}
+
+/// Hands a group of batches to the replica on a thread that may block. Wakes the senders when something was shown and the
+/// NACK loop when something was held.
+async fn deliver(shared: &Arc<Shared>, link: &Arc<Link>, group: bytes::Bytes) -> Result<usize, LinkError> {
+    let (shared, link) = (shared.clone(), link.clone());
+    let delivered = tokio::task::spawn_blocking(move || {
+        let (mut batches, mut shown, mut waits) = (0, false, false);
+        let mut result = Ok(());
+        for batch in frame::batches(&group) {
+            let now_ms = shared.now_ms();
+            let received = batch
+                .map_err(LinkError::from)
+                .and_then(|b| Ok(shared.replica.batch(link.peer.node, b, now_ms)?));
+            match received {
+                Ok(Received::Shown { .. }) => shown = true,
+                Ok(Received::Held | Received::Dropped) => waits = true,
+                Ok(Received::Duplicate) => {}
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+            batches += 1;
+        }
+        if shown {
+            shared.notifier.notify();
+        }
+        if waits {
+            shared.step_due.notify_one();
+        }
+        result.map(|()| batches)
+    });
+    delivered.await.unwrap_or(Err(LinkError::Ended))
+}

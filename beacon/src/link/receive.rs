@@ -1,0 +1,49 @@
+//! The receiving direction: frames in order, each finished before the next is read.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use quinn::RecvStream;
+
+use super::{Link, LinkError, deliver, handshake};
+use crate::frame::{self, Frame};
+use crate::node::Shared;
+
+pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), LinkError> {
+    let mut stream = link.connection.accept_uni().await?;
+    tokio::select! {
+        ended = frames(&shared, &link, &mut stream) => ended,
+        second = link.connection.accept_uni() => {
+            second?;
+            Err(LinkError::Protocol("a second effects stream"))
+        }
+    }
+}
+
+async fn frames(shared: &Arc<Shared>, link: &Arc<Link>, stream: &mut RecvStream) -> Result<(), LinkError> {
+    loop {
+        let mut header = [0; frame::HEADER_BYTES];
+        stream.read_exact(&mut header).await.map_err(handshake::exact)?;
+        let header = frame::decode_header(&header)?;
+        let payload = handshake::read(stream, header.payload_bytes).await?;
+        link.heard();
+        match frame::decode_payload(header.kind, payload)? {
+            Frame::Batches(group) => {
+                let bytes = group.len() as u64;
+                let batches = deliver(shared, link, group).await?;
+                link.counters.received_batches.fetch_add(batches as u64, Relaxed);
+                link.counters.received_bytes.fetch_add(bytes, Relaxed);
+            }
+            Frame::Ack(ack) => shared.replica.acked(link.peer.node, &ack, shared.now_ms()),
+            Frame::Members(members) => {
+                let mut news = false;
+                for member in &members {
+                    news |= shared.replica.learn(member);
+                }
+                if news {
+                    shared.links_changed.notify_one();
+                }
+            }
+        }
+    }
+}

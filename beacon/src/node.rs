@@ -1,0 +1,250 @@
+//! The beacon of one node: its socket, its loops, and what they share.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use engine::replication::Replica;
+use parking_lot::Mutex;
+use quinn::{Endpoint, VarInt};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+use tokio::task::JoinSet;
+
+use crate::alarm::{Alarm, Alarms};
+use crate::link::{self, close};
+use crate::quic::identity::{Identity, IdentityError};
+use crate::quic::transport;
+use crate::registry::{LinkState, LinkStatus, Registry};
+use crate::{dial, quic};
+
+/// With links up, NACKs are looked at this often; without, this rarely. Never faster than the pause.
+const STEP_EVERY: Duration = Duration::from_millis(10);
+const STEP_EVERY_ALONE: Duration = Duration::from_millis(200);
+const STEP_PAUSE: Duration = Duration::from_millis(2);
+/// A goodbye that peers do not hear costs them only a timeout.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
+
+/// Where and with whom. Who this node is (id, region, advertised address) comes from [`Replica::member`].
+#[derive(Clone)]
+pub struct BeaconConfig {
+    /// UDP address of the cluster port.
+    pub bind: SocketAddr,
+    /// Shared by all nodes of the cluster; not empty.
+    pub secret: Vec<u8>,
+    /// `host:port` of nodes to find the cluster by; our own may be among them.
+    pub join: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BeaconError {
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("cluster port {addr}: {source}")]
+    Bind { addr: SocketAddr, source: io::Error },
+}
+
+/// Tells the senders that the log or the frontier grew. Cheap when nobody waits; call it after each append.
+#[derive(Clone, Default)]
+pub struct Notifier(Arc<Notify>);
+
+impl Notifier {
+    pub fn notify(&self) {
+        self.0.notify_waiters();
+    }
+
+    pub(crate) fn news(&self) -> Notified<'_> {
+        self.0.notified()
+    }
+}
+
+/// What the tasks of one beacon share.
+pub(crate) struct Shared {
+    pub replica: Arc<dyn Replica>,
+    pub endpoint: Endpoint,
+    /// Random; how this process recognises itself.
+    pub process: u64,
+    pub registry: Mutex<Registry>,
+    pub alarms: Alarms,
+    pub notifier: Notifier,
+    /// Links came or went, or members were learned: the dialler looks again.
+    pub links_changed: Notify,
+    /// Something was held: NACKs may be due.
+    pub step_due: Notify,
+    /// Why a name could not be dialled lately; written by the dialler.
+    pub reasons: Mutex<HashMap<String, String>>,
+    started: Instant,
+    last_id: AtomicU64,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Shared {
+    /// The monotonic clock of everything told to the replica.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Runs `task` until it ends or the beacon does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+}
+
+/// A running beacon. Dropping it stops it without a goodbye; see [`Beacon::shutdown`].
+pub struct Beacon {
+    shared: Arc<Shared>,
+    loops: JoinSet<()>,
+}
+
+impl Beacon {
+    /// Binds, then accepts and dials until shut down. Needs a tokio runtime with time and IO.
+    pub async fn start(config: BeaconConfig, replica: Arc<dyn Replica>) -> Result<Beacon, BeaconError> {
+        let identity = Identity::derive(&config.secret)?;
+        let bind = |source| BeaconError::Bind { addr: config.bind, source };
+        let endpoint = transport::endpoint(config.bind, &identity).map_err(bind)?;
+        let shared = Arc::new(Shared {
+            replica,
+            endpoint,
+            process: random(),
+            registry: Mutex::default(),
+            alarms: Alarms::default(),
+            notifier: Notifier::default(),
+            links_changed: Notify::new(),
+            step_due: Notify::new(),
+            reasons: Mutex::default(),
+            started: Instant::now(),
+            last_id: AtomicU64::new(0),
+            tasks: Mutex::default(),
+        });
+        let mut loops = JoinSet::new();
+        loops.spawn(accept(shared.clone()));
+        loops.spawn(dial::run(shared.clone(), config.join));
+        loops.spawn(step(shared.clone()));
+        Ok(Beacon { shared, loops })
+    }
+
+    /// The bound address.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.shared.endpoint.local_addr()
+    }
+
+    /// The handle that wakes the senders.
+    pub fn notifier(&self) -> Notifier {
+        self.shared.notifier.clone()
+    }
+
+    /// Every known peer, linked or not.
+    pub fn links(&self) -> Vec<LinkStatus> {
+        let mut links: Vec<LinkStatus> = self.shared.registry.lock().links().map(|l| l.status()).collect();
+        let own = self.shared.replica.member();
+        let reasons = self.shared.reasons.lock();
+        for member in self.shared.replica.members() {
+            let known = links.iter().any(|l| l.peer.directory == member.directory);
+            if !known && member.directory != own.directory {
+                let reason = reasons.get(&member.addr).cloned().unwrap_or_default();
+                links.push(LinkStatus::down(member, reason));
+            }
+        }
+        links
+    }
+
+    /// Refusals since the start.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.shared.alarms.list()
+    }
+
+    /// Says goodbye to all peers and stops.
+    pub async fn shutdown(mut self) {
+        self.stop();
+        let _ = tokio::time::timeout(GOODBYE_MAX, self.shared.endpoint.wait_idle()).await;
+    }
+
+    fn stop(&mut self) {
+        self.loops.abort_all();
+        self.shared.endpoint.close(VarInt::from_u32(close::SHUTDOWN), b"shutting down");
+        self.shared.tasks.lock().abort_all();
+    }
+}
+
+impl Drop for Beacon {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl LinkStatus {
+    fn down(peer: engine::replication::Member, reason: String) -> Self {
+        LinkStatus {
+            peer,
+            state: LinkState::Down,
+            reason,
+            up_ms: 0,
+            silent_ms: 0,
+            rtt_us: 0,
+            sent_batches: 0,
+            sent_bytes: 0,
+            sent_wire_bytes: 0,
+            received_batches: 0,
+            received_bytes: 0,
+            received_wire_bytes: 0,
+            fetches: 0,
+            fetched_batches: 0,
+            fetched_bytes: 0,
+            served: 0,
+            served_bytes: 0,
+        }
+    }
+}
+
+async fn accept(shared: Arc<Shared>) {
+    while let Some(incoming) = shared.endpoint.accept().await {
+        let remote = incoming.remote_address();
+        let inbound = shared.clone();
+        shared.spawn(async move {
+            let connection = match incoming.await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    quic::report(&inbound.alarms, remote, &error);
+                    return;
+                }
+            };
+            match link::accept(&inbound, &connection).await {
+                Ok((link, answer)) => link::live(inbound, link, Some(answer)).await,
+                Err(error) => tracing::debug!(%remote, "inbound connection: {error}"),
+            }
+        });
+    }
+}
+
+async fn step(shared: Arc<Shared>) {
+    let mut due = Vec::new();
+    loop {
+        let alone = shared.registry.lock().links().next().is_none();
+        let every = if alone { STEP_EVERY_ALONE } else { STEP_EVERY };
+        let _ = tokio::time::timeout(every, shared.step_due.notified()).await;
+        shared.replica.step(shared.now_ms(), &mut due);
+        for fetch in due.drain(..) {
+            let link = shared.registry.lock().link(fetch.peer).cloned();
+            match link {
+                Some(link) => shared.spawn(link::fetch(shared.clone(), link, fetch.ranges)),
+                None => shared.replica.fetched(fetch.peer, &fetch.ranges, shared.now_ms()),
+            }
+        }
+        tokio::time::sleep(STEP_PAUSE).await;
+    }
+}
+
+/// Not secret: it only tells processes apart.
+pub(crate) fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,3 @@
+//! placeholder
+pub type Steady = quinn::congestion::Bbr;
+pub type SteadyConfig = quinn::congestion::BbrConfig;

@@ -1,0 +1,141 @@
+//! The command line: every flag is also an `ATOLL_*` variable and a key of the TOML file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+
+#[derive(Parser)]
+#[command(name = "atoll", version, about = "A Redis-compatible store that runs in several regions at once.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Start a node.
+    Serve(Box<ServeArgs>),
+    /// Read the same flags, variables and file as `serve` and say whether they are valid, without starting anything.
+    Check(Box<ServeArgs>),
+}
+
+/// Where a setting is not given, the next source decides: flag, ATOLL_* variable, configuration file, default.
+#[derive(Args, Deserialize, Default, Clone, Debug)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServeArgs {
+    /// Configuration file (TOML); its keys are the names of these flags.
+    #[arg(long, env = "ATOLL_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// Address to listen on for clients [default: 127.0.0.1].
+    #[arg(long, env = "ATOLL_BIND", value_name = "ADDRESS")]
+    pub bind: Option<String>,
+
+    /// TCP port for clients; 0 picks a free one [default: 6379].
+    #[arg(long, env = "ATOLL_PORT")]
+    pub port: Option<u16>,
+
+    /// Also listen on this Unix socket.
+    #[arg(long, env = "ATOLL_UNIXSOCKET", value_name = "PATH")]
+    pub unixsocket: Option<PathBuf>,
+
+    /// Directory of the effect log; created when missing [default: ./atoll-data].
+    #[arg(long, env = "ATOLL_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// When writes are made durable: always (before each reply), everysec, no [default: everysec].
+    #[arg(long, env = "ATOLL_APPENDFSYNC", value_name = "POLICY")]
+    pub appendfsync: Option<String>,
+
+    /// Reactor threads [default: the number of cores; 1 on two cores or fewer].
+    #[arg(long, env = "ATOLL_THREADS")]
+    pub threads: Option<usize>,
+
+    /// Number of databases [default: 16].
+    #[arg(long, env = "ATOLL_DATABASES")]
+    pub databases: Option<u32>,
+
+    /// Clients connected at once at most [default: 10000].
+    #[arg(long, env = "ATOLL_MAXCLIENTS")]
+    pub maxclients: Option<u32>,
+
+    /// Close connections idle for so many seconds; 0 never [default: 0].
+    #[arg(long, env = "ATOLL_TIMEOUT", value_name = "SECONDS")]
+    pub timeout: Option<u32>,
+
+    /// Password clients must give (AUTH).
+    #[arg(long, env = "ATOLL_REQUIREPASS", value_name = "PASSWORD", hide_env_values = true)]
+    pub requirepass: Option<String>,
+
+    /// Region of this node [default: local].
+    #[arg(long, env = "ATOLL_REGION", value_name = "NAME")]
+    pub region: Option<String>,
+
+    /// UDP port for peers (QUIC) [default: port + 1000].
+    #[arg(long, env = "ATOLL_CLUSTER_PORT", value_name = "PORT")]
+    pub cluster_port: Option<u16>,
+
+    /// host:port at which peers reach this node [default: bind address and cluster port].
+    #[arg(long, env = "ATOLL_CLUSTER_ADVERTISE", value_name = "HOST:PORT")]
+    pub cluster_advertise: Option<String>,
+
+    /// Secret that all nodes of the cluster share; turns the cluster port on.
+    #[arg(long, env = "ATOLL_CLUSTER_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub cluster_secret: Option<String>,
+
+    /// File holding the cluster secret (surrounding white space is ignored).
+    #[arg(long, env = "ATOLL_CLUSTER_SECRET_FILE", value_name = "FILE")]
+    pub cluster_secret_file: Option<PathBuf>,
+
+    /// Nodes to join: host:port of their cluster ports; the other members are learned from them.
+    #[arg(long, env = "ATOLL_JOIN", value_name = "HOST:PORT,...", value_delimiter = ',')]
+    pub join: Option<Vec<String>>,
+
+    /// What a partition means for keys that no rule names: safe (ordered by quorum) or unsafe (always on, merges later)
+    /// [default: safe].
+    #[arg(long, env = "ATOLL_DEFAULT_MODE", value_name = "safe|unsafe")]
+    pub default_mode: Option<String>,
+
+    /// Mode of the keys matching a glob pattern; repeatable, the first match decides.
+    #[arg(long = "rule", env = "ATOLL_RULE", value_name = "PATTERN=MODE", value_delimiter = ';')]
+    pub rule: Option<Vec<String>>,
+
+    /// Log lines as text or json [default: text].
+    #[arg(long, env = "ATOLL_LOG_FORMAT", value_name = "text|json")]
+    pub log_format: Option<String>,
+
+    /// error, warn, info, debug or trace [default: info].
+    #[arg(long, env = "ATOLL_LOG_LEVEL", value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+impl ServeArgs {
+    /// Takes from `other` whatever is not set here.
+    pub fn or(self, other: ServeArgs) -> ServeArgs {
+        ServeArgs {
+            config: self.config,
+            bind: self.bind.or(other.bind),
+            port: self.port.or(other.port),
+            unixsocket: self.unixsocket.or(other.unixsocket),
+            data_dir: self.data_dir.or(other.data_dir),
+            appendfsync: self.appendfsync.or(other.appendfsync),
+            threads: self.threads.or(other.threads),
+            databases: self.databases.or(other.databases),
+            maxclients: self.maxclients.or(other.maxclients),
+            timeout: self.timeout.or(other.timeout),
+            requirepass: self.requirepass.or(other.requirepass),
+            region: self.region.or(other.region),
+            cluster_port: self.cluster_port.or(other.cluster_port),
+            cluster_advertise: self.cluster_advertise.or(other.cluster_advertise),
+            cluster_secret: self.cluster_secret.or(other.cluster_secret),
+            cluster_secret_file: self.cluster_secret_file.or(other.cluster_secret_file),
+            join: self.join.or(other.join),
+            default_mode: self.default_mode.or(other.default_mode),
+            rule: self.rule.or(other.rule),
+            log_format: self.log_format.or(other.log_format),
+            log_level: self.log_level.or(other.log_level),
+        }
+    }
+}

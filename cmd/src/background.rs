@@ -1,0 +1,73 @@
+//! Housekeeping threads: the everysec sync, expiry, pruning.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use engine::core::{Engine, Fsync};
+
+use crate::host::Life;
+use crate::process;
+
+const SYNC_EVERY: Duration = Duration::from_millis(1000);
+const TICK_EVERY: Duration = Duration::from_millis(20);
+/// Keys looked at per tick by active expiry.
+const EXPIRE_BUDGET: usize = 2000;
+const SWEEP_TICKS: u64 = 50;
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.into()).spawn(run)
+}
+
+/// Starts them. They end with the node's life.
+pub fn start(engine: &Arc<Engine>, life: &Arc<Life>, fsync: Fsync) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let mut threads = Vec::new();
+    if fsync == Fsync::EverySecond {
+        let (engine, life) = (engine.clone(), life.clone());
+        threads.push(spawn("log-sync", move || sync_loop(&engine, &life))?);
+    }
+    let (engine, life) = (engine.clone(), life.clone());
+    threads.push(spawn("housekeeping", move || tick_loop(&engine, &life))?);
+    Ok(threads)
+}
+
+/// Sleeps up to `pause`, less when the life ends. Housekeeping has no event to wait for but time.
+fn rest(life: &Life, pause: Duration) {
+    let step = Duration::from_millis(50).min(pause);
+    let mut left = pause;
+    while !left.is_zero() && !life.is_stopping() {
+        std::thread::sleep(step.min(left));
+        left = left.saturating_sub(step);
+    }
+}
+
+fn sync_loop(engine: &Engine, life: &Life) {
+    let mut failed = false;
+    while !life.is_stopping() {
+        rest(life, SYNC_EVERY);
+        let Some(log) = engine.log() else { return };
+        match log.sync() {
+            Ok(()) => failed = false,
+            Err(error) if !failed => {
+                failed = true;
+                tracing::error!(%error, "the log cannot be made durable: writes are refused");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn tick_loop(engine: &Engine, life: &Life) {
+    let mut ticks = 0u64;
+    while !life.is_stopping() {
+        rest(life, TICK_EVERY);
+        ticks += 1;
+        let now_ms = process::now_ms();
+        engine.tick(now_ms);
+        engine.expire_step(now_ms, EXPIRE_BUDGET);
+        engine.prune_step();
+        if ticks.is_multiple_of(SWEEP_TICKS) {
+            engine.sweep_indexes();
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Peers: the links of a node, on a runtime of their own.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, OnceLock};
+
+use beacon::{Beacon, BeaconConfig};
+use engine::core::{Engine, replica};
+use tokio::runtime::Runtime;
+
+use crate::host::LinkLines;
+use crate::settle::{NodeConfig, StartError};
+
+/// The running links; dropped, they end.
+pub struct Cluster {
+    runtime: Runtime,
+    beacon: Arc<parking_lot::Mutex<Option<Beacon>>>,
+}
+
+/// Starts the links, when a cluster is configured.
+pub fn start(
+    config: &NodeConfig,
+    engine: &Arc<Engine>,
+    links: &Arc<OnceLock<LinkLines>>,
+) -> Result<Option<Cluster>, StartError> {
+    let Some(cluster) = &config.cluster else { return Ok(None) };
+    let bind: SocketAddr = (config.bind.as_str(), cluster.port)
+        .to_socket_addrs()
+        .map_err(StartError::io(format!("resolving {}:{}", config.bind, cluster.port)))?
+        .next()
+        .ok_or_else(|| StartError::Cluster(format!("--bind {} resolves to nothing", config.bind)))?;
+    // Two threads: one link's encryption does not stop the others' heartbeats.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("links")
+        .enable_all()
+        .build()
+        .map_err(StartError::io("starting the links' runtime"))?;
+    let settings =
+        BeaconConfig { bind, secret: cluster.secret.clone().into_bytes(), join: cluster.join.clone() };
+    let started = runtime.block_on(Beacon::start(settings, replica(engine)));
+    let beacon = started.map_err(|error| StartError::Cluster(error.to_string()))?;
+    let notifier = beacon.notifier();
+    engine.on_append(Arc::new(move || notifier.notify()));
+    tracing::info!(address = %bind, advertised = %cluster.advertise, "listening for peers");
+    let beacon = Arc::new(parking_lot::Mutex::new(Some(beacon)));
+    let shown = beacon.clone();
+    let _ = links.set(Box::new(move || shown.lock().as_ref().map_or_else(Vec::new, link_lines)));
+    Ok(Some(Cluster { runtime, beacon }))
+}
+
+impl Cluster {
+    /// Says goodbye to the peers and ends the links.
+    pub fn stop(self) {
+        if let Some(beacon) = self.beacon.lock().take() {
+            self.runtime.block_on(beacon.shutdown());
+        }
+        self.runtime.shutdown_background();
+    }
+}
+
+/// One `linkN:field=value,…` line per peer.
+fn link_lines(beacon: &Beacon) -> Vec<String> {
+    let describe = |(i, link): (usize, beacon::LinkStatus)| {
+        format!(
+            "link{i}:node={},region={},addr={},state={:?},reason={},up_ms={},rtt_us={},sent_batches={},sent_bytes={},\
+             sent_wire_bytes={},received_batches={},received_bytes={},received_wire_bytes={},fetches={},fetched_batches={},\
+             fetched_bytes={},served={},served_bytes={}",
+            link.peer.node,
+            link.peer.region,
+            link.peer.addr,
+            link.state,
+            link.reason,
+            link.up_ms,
+            link.rtt_us,
+            link.sent_batches,
+            link.sent_bytes,
+            link.sent_wire_bytes,
+            link.received_batches,
+            link.received_bytes,
+            link.received_wire_bytes,
+            link.fetches,
+            link.fetched_batches,
+            link.fetched_bytes,
+            link.served,
+            link.served_bytes,
+        )
+    };
+    beacon.links().into_iter().enumerate().map(describe).collect()
+}

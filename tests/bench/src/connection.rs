@@ -1,0 +1,90 @@
+//! One blocking connection for questions outside the measured load: PING, DBSIZE, SCAN, GET.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use proto::resp::Value;
+
+use crate::error::BenchError;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const READ_BYTES: usize = 64 * 1024;
+/// A longer reply is a mistake of the question.
+const REPLY_BYTES_MAX: usize = 64 << 20;
+
+pub struct Connection {
+    stream: TcpStream,
+    input: Vec<u8>,
+    used: usize,
+}
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> Result<Connection, BenchError> {
+        let stream =
+            TcpStream::connect_timeout(&address, TIMEOUT).map_err(BenchError::connection("connect"))?;
+        let set = |s: &TcpStream| {
+            s.set_nodelay(true)?;
+            s.set_read_timeout(Some(TIMEOUT))?;
+            s.set_write_timeout(Some(TIMEOUT))
+        };
+        set(&stream).map_err(BenchError::connection("socket options"))?;
+        Ok(Connection { stream, input: Vec::with_capacity(READ_BYTES), used: 0 })
+    }
+
+    /// Sends one command and reads its reply, an error reply included.
+    pub fn call(&mut self, words: &[&[u8]]) -> Result<Value, BenchError> {
+        let mut request = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            request.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            request.extend_from_slice(word);
+            request.extend_from_slice(b"\r\n");
+        }
+        self.stream.write_all(&request).map_err(BenchError::connection("write"))?;
+        self.reply()
+    }
+
+    fn reply(&mut self) -> Result<Value, BenchError> {
+        loop {
+            if let Some((value, length)) = Value::decode(&self.input[self.used..])? {
+                self.used += length;
+                if self.used == self.input.len() {
+                    self.input.clear();
+                    self.used = 0;
+                }
+                return Ok(value);
+            }
+            self.input.drain(..self.used);
+            self.used = 0;
+            let filled = self.input.len();
+            if filled > REPLY_BYTES_MAX {
+                return Err(BenchError::Malformed("longer than the harness reads".into()));
+            }
+            self.input.resize(filled + READ_BYTES, 0);
+            let read = self.stream.read(&mut self.input[filled..]);
+            self.input.truncate(filled + *read.as_ref().unwrap_or(&0));
+            match read {
+                Ok(0) => return Err(BenchError::Closed),
+                Ok(_) => {}
+                Err(source) => return Err(BenchError::Connection { operation: "read", source }),
+            }
+        }
+    }
+
+    /// `DBSIZE`.
+    pub fn key_count(&mut self) -> Result<u64, BenchError> {
+        match self.call(&[b"DBSIZE"])? {
+            Value::Integer(count) if count >= 0 => Ok(count as u64),
+            other => Err(unexpected("DBSIZE", &other)),
+        }
+    }
+}
+
+/// A reply that the harness has no use for.
+pub fn unexpected(command: &'static str, reply: &Value) -> BenchError {
+    let reply = match reply {
+        Value::Error(text) | Value::Simple(text) => String::from_utf8_lossy(text).into_owned(),
+        other => format!("{other:?}").chars().take(80).collect(),
+    };
+    BenchError::Reply { command, reply }
+}

@@ -1,0 +1,93 @@
+//! Replays the recorded replies of a real Redis against ours: one test for each script, on a server of its own.
+
+use tests::script;
+use tests::server::{Server, workspace_dir};
+
+const FAILURES_SHOWN: usize = 25;
+
+fn replay(file: &str) {
+    let text = std::fs::read_to_string(workspace_dir().join("tests/conformance").join(file)).expect(file);
+    let script = script::parse(&text).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let server = Server::start();
+    let failures = script::check(&script, server.port()).unwrap_or_else(|e| panic!("{file}: {e}"));
+    for failure in failures.iter().take(FAILURES_SHOWN) {
+        println!("{file}: {failure}");
+    }
+    assert!(failures.is_empty(), "{file}: {} of {} replies differ", failures.len(), script.replies());
+}
+
+macro_rules! scripts {
+    ($($name:ident: $file:literal,)*) => {
+        const FILES: &[&str] = &[$($file),*];
+        $(#[test]
+        fn $name() {
+            replay($file);
+        })*
+    };
+}
+
+scripts! {
+    clients_redis_py: "clients/redis_py.txt",
+    connection_basics: "connection/basics.txt",
+    connection_client: "connection/client.txt",
+    connection_hello: "connection/hello.txt",
+    connection_protocol: "connection/protocol.txt",
+    generic_arity: "generic/arity.txt",
+    generic_expire: "generic/expire.txt",
+    generic_keys: "generic/keys.txt",
+    generic_object: "generic/object.txt",
+    generic_rename_copy_move: "generic/rename_copy_move.txt",
+    generic_scan: "generic/scan.txt",
+    generic_wrongtype: "generic/wrongtype.txt",
+    server_command: "server/command.txt",
+    server_command_docs: "server/command_docs.txt",
+    server_command_info: "server/command_info.txt",
+    server_config: "server/config.txt",
+    server_flush_and_time: "server/flush_and_time.txt",
+    sets_algebra: "sets/algebra.txt",
+    sets_basic: "sets/basic.txt",
+    sets_pop: "sets/pop.txt",
+    sets_scan: "sets/scan.txt",
+    strings_get: "strings/get.txt",
+    strings_incr: "strings/incr.txt",
+    strings_incrbyfloat: "strings/incrbyfloat.txt",
+    strings_lcs: "strings/lcs.txt",
+    strings_multi_key: "strings/multi_key.txt",
+    strings_range: "strings/range.txt",
+    strings_set: "strings/set.txt",
+    transactions_multi: "transactions/multi.txt",
+    transactions_watch: "transactions/watch.txt",
+}
+
+/// Scripts on disk, relative to `tests/conformance`.
+fn on_disk() -> Vec<String> {
+    let root = workspace_dir().join("tests/conformance");
+    let mut found = Vec::new();
+    for group in std::fs::read_dir(&root).expect("the conformance directory") {
+        let group = group.expect("a directory entry").path();
+        if !group.is_dir() {
+            continue;
+        }
+        for file in std::fs::read_dir(&group).expect("a group of scripts") {
+            let file = file.expect("a directory entry").path();
+            found.push(file.strip_prefix(&root).expect("below the root").to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_script_is_replayed_and_holds_recorded_replies() {
+    let mut listed: Vec<String> = FILES.iter().map(|f| f.to_string()).collect();
+    listed.sort();
+    assert_eq!(listed, on_disk());
+    let mut replies = 0;
+    for file in FILES {
+        let text = std::fs::read_to_string(workspace_dir().join("tests/conformance").join(file)).expect(file);
+        let script = script::parse(&text).unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert_eq!(script::render(&script), text, "{file} is not as the recorder writes it");
+        replies += script.replies();
+    }
+    assert!(replies >= 1500, "{replies} recorded replies");
+}

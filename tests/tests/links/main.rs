@@ -1,0 +1,4 @@
+//! Links between nodes over real QUIC sockets and a bad network: convergence, resumption, refusals.
+
+mod node;
+mod process_links;
