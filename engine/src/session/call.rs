@@ -3,7 +3,6 @@
 use crate::core::{Engine, LockPlan, Turn, Unit};
 use crate::refusal::Refusal;
 use crate::session::meter::Meter;
-use crate::session::resolve::Resolved;
 use crate::session::{Server, Session};
 use crate::state::shard::ShardStats;
 

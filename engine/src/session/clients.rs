@@ -80,8 +80,7 @@ impl ClientCard {
     pub fn describe(&self, now_ms: u64, out: &mut String) {
         let p = self.published.lock();
         let mut flags = String::new();
-        let marks =
-            [(p.multi >= 0, 'x'), (p.dirty, 'd'), (p.closing, 'c'), (self.is_killed(), 'A')];
+        let marks = [(p.multi >= 0, 'x'), (p.dirty, 'd'), (p.closing, 'c'), (self.is_killed(), 'A')];
         flags.extend(marks.iter().filter(|m| m.0).map(|m| m.1));
         let marks = [(self.origin.unix_socket, 'U'), (p.no_evict, 'e'), (p.no_touch, 'T')];
         flags.extend(marks.iter().filter(|m| m.0).map(|m| m.1));

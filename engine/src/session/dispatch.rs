@@ -16,12 +16,17 @@ use crate::refusal::Refusal;
 /// What running one command came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Ran {
-    Done,
+    Done {
+        /// It may have written.
+        wrote: bool,
+    },
     /// Clients are paused: it was not run and must be tried again.
     Paused,
     /// Not a Redis client, or a queue past its bound: close without an answer.
     Hangup,
 }
+
+const NOT_WRITTEN: Ran = Ran::Done { wrote: false };
 
 /// Writes an error reply and counts its kind.
 #[cold]
@@ -74,16 +79,17 @@ impl Session {
                     self.last = Some(command);
                     self.settle_reply(start, out);
                     let bound = server.config.live().query_bytes_max.load(Relaxed) as usize;
-                    return if self.queue_bytes() > bound { Ran::Hangup } else { Ran::Done };
+                    return if self.queue_bytes() > bound { Ran::Hangup } else { NOT_WRITTEN };
                 }
                 Admitted::Refuse(text) => {
                     self.reject(server, meter, command, &text, &mut reply);
                     self.settle_reply(start, out);
-                    return Ran::Done;
+                    return NOT_WRITTEN;
                 }
             }
         }
         self.last = Some(command);
+        let wrote = spec.flags.has(Flags::WRITE) || self.queue_writes();
         let slowlog_us = server.config.live().slowlog_us.load(Relaxed);
         let began_us = may_be_slow(spec, args.len(), slowlog_us).then(|| server.host().monotonic_us());
         let result = match spec.plan {
@@ -106,10 +112,9 @@ impl Session {
                 let mut call = Call { session: self, server, meter, turn, unit: None, census: None };
                 plan(&mut call, args, &mut reply)
             }
-            Plan::Container => Err(Refusal::Quoted(format!(
-                "ERR wrong number of arguments for '{}' command",
-                spec.name
-            ))),
+            Plan::Container => {
+                Err(Refusal::Quoted(format!("ERR wrong number of arguments for '{}' command", spec.name)))
+            }
         };
         let us = began_us.map(|began| server.host().monotonic_us().saturating_sub(began));
         meter.ran(command, us, result.is_err(), &server.counters);
@@ -129,7 +134,7 @@ impl Session {
             let who = (self.card.origin.addr.as_str(), self.name.as_str());
             server.slowlog.push(turn.now_ms, us, args, who, len_max);
         }
-        Ran::Done
+        Ran::Done { wrote }
     }
 
     /// The checks before a command runs, in Redis' order.
@@ -195,7 +200,7 @@ impl Session {
             answer_error(reply, &text, server);
         }
         self.settle_reply(start, reply.buffer());
-        Ran::Done
+        NOT_WRITTEN
     }
 
     /// CLIENT REPLY OFF and SKIP: takes the answer back.

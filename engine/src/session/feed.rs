@@ -39,6 +39,8 @@ pub struct Fed {
     /// Bytes of the input that are done with.
     pub consumed: usize,
     pub commands: usize,
+    /// A command that may write ran: its reply needs the log.
+    pub wrote: bool,
     pub flow: Flow,
 }
 
@@ -76,8 +78,15 @@ fn recycle<'b>(mut args: Vec<&[u8]>) -> Vec<&'b [u8]> {
 
 impl Session {
     /// Runs whole commands from the front of `input`, appending their replies to `out`.
-    pub fn feed(&mut self, server: &Server, turn: &Turn, lane: &mut Lane, input: &[u8], out: &mut Vec<u8>) -> Fed {
-        let mut fed = Fed { consumed: 0, commands: 0, flow: Flow::More };
+    pub fn feed(
+        &mut self,
+        server: &Server,
+        turn: &Turn,
+        lane: &mut Lane,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Fed {
+        let mut fed = Fed { consumed: 0, commands: 0, wrote: false, flow: Flow::More };
         let start = out.len();
         for _ in 0..BATCHES_MAX {
             if self.reparse {
@@ -142,7 +151,10 @@ impl Session {
                 _ => Keys::Many(&hashes[first..first + keys]),
             };
             match self.run(server, turn, meter, found, &args, keys, out) {
-                Ran::Done => done += 1,
+                Ran::Done { wrote } => {
+                    fed.wrote |= wrote;
+                    done += 1;
+                }
                 Ran::Paused => {
                     stop = Some(Flow::Paused);
                     break;

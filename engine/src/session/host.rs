@@ -54,8 +54,11 @@ pub trait Host: Send + Sync {
     /// Begins a clean stop; returns at once.
     fn shutdown(&self, request: ShutdownRequest);
 
-    /// A client served by this reactor was marked as killed, or a pause ended.
+    /// A client served by this reactor was marked as killed.
     fn wake(&self, reactor: usize);
+
+    /// The links to peers, one `name:value` line each.
+    fn links(&self) -> Vec<String>;
 
     /// A setting that lives in the process changed (`loglevel`).
     fn configured(&self, name: &str, value: &str);

@@ -30,8 +30,8 @@ pub use config::{Config, ConfigRefusal};
 pub use feed::{Fed, Flow, Lane};
 pub use host::{Host, ProcessFacts, ProcessUsage, ShutdownRequest};
 pub use resolve::{Resolved, resolve};
-pub(crate) use transaction::exec as run_exec;
 pub use server::{Paused, Rates, Server, Traffic};
+pub(crate) use transaction::exec as run_exec;
 
 use crate::state::watch::WatchFlag;
 use transaction::Queue;

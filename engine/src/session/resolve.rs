@@ -85,7 +85,8 @@ mod tests {
         assert_eq!(failure(&[""]), "ERR unknown command '', with args beginning with: ");
         let long = "x".repeat(300);
         let text = failure(&[&long, &long, "more"]);
-        let expected = format!("ERR unknown command '{}', with args beginning with: '{}' ", &long[..128], &long[..128]);
+        let expected =
+            format!("ERR unknown command '{}', with args beginning with: '{}' ", &long[..128], &long[..128]);
         assert_eq!(text, expected);
     }
 

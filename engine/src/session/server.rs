@@ -168,7 +168,9 @@ impl Server {
     pub fn reset_stats(&self) {
         self.counters.reset();
         let t = &self.traffic;
-        for counter in [&t.connections, &t.rejected, &t.bytes_in, &t.bytes_out, &t.reads, &t.writes, &t.output_limited] {
+        for counter in
+            [&t.connections, &t.rejected, &t.bytes_in, &t.bytes_out, &t.reads, &t.writes, &t.output_limited]
+        {
             counter.store(0, Relaxed);
         }
         let mut sampler = self.sampler.lock();

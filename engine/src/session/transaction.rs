@@ -37,9 +37,7 @@ impl Queue {
 
     /// Memory it takes.
     pub fn bytes(&self) -> usize {
-        self.text.len()
-            + self.args.len() * size_of::<usize>()
-            + self.commands.len() * size_of::<Queued>()
+        self.text.len() + self.args.len() * size_of::<usize>() + self.commands.len() * size_of::<Queued>()
     }
 
     fn push(&mut self, command: Resolved, args: &[&[u8]]) {
@@ -194,19 +192,15 @@ pub(crate) fn exec(call: &mut Call<'_>, reply: &mut Replies<'_>) -> Result<(), R
                 }
                 Plan::Session(plan) => {
                     let inner: &mut dyn InUnit = &mut unit;
-                    let mut inner = Call {
-                        session,
-                        server,
-                        meter,
-                        turn,
-                        unit: Some(inner),
-                        census: census.as_ref(),
-                    };
+                    let mut inner =
+                        Call { session, server, meter, turn, unit: Some(inner), census: census.as_ref() };
                     let result = plan(&mut inner, &args, reply);
                     unit.set_db(session.db);
                     result
                 }
-                Plan::Container => unreachable!("containers are resolved to subcommands before they are queued"),
+                Plan::Container => {
+                    unreachable!("containers are resolved to subcommands before they are queued")
+                }
             };
             meter.ran(command, None, result.is_err(), &server.counters);
             if let Err(refusal) = result {

@@ -8,7 +8,8 @@ use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::session::Call;
 
-const WRONG_PASSWORD: Refusal = Refusal::Text("WRONGPASS invalid username-password pair or user is disabled.");
+const WRONG_PASSWORD: Refusal =
+    Refusal::Text("WRONGPASS invalid username-password pair or user is disabled.");
 
 /// There is one user, `default`; without a password set, any is right for it.
 fn log_in(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Result<(), Refusal> {

@@ -104,7 +104,10 @@ fn describe_key(key: &KeySpec, reply: &mut Replies<'_>) {
         FindKeys::Range { last, step, limit } => {
             reply.bulk(b"range");
             reply.bulk(b"spec");
-            numbers(reply, &[("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit as i64)]);
+            numbers(
+                reply,
+                &[("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit as i64)],
+            );
         }
         FindKeys::Counted { count_at, first, step } => {
             reply.bulk(b"keynum");
@@ -149,9 +152,9 @@ pub fn command_list(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -
         [] => Box::new(|_, _| true),
         [word, kind, value] if is(word, "filterby") => match kind {
             k if is(k, "module") => Box::new(|_, _| false),
-            k if is(k, "aclcat") => Box::new(|spec, _| {
-                spec.acl.iter().any(|c| c.as_bytes()[1..].eq_ignore_ascii_case(value))
-            }),
+            k if is(k, "aclcat") => {
+                Box::new(|spec, _| spec.acl.iter().any(|c| c.as_bytes()[1..].eq_ignore_ascii_case(value)))
+            }
             k if is(k, "pattern") => {
                 let pattern = value.to_ascii_lowercase();
                 Box::new(move |_, name| glob::matches(&pattern, name.as_bytes()))

@@ -171,12 +171,22 @@ fn memory(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("used_memory_dataset_perc", "100.00%");
     lines.put("total_system_memory", facts.memory_total);
     lines.put("total_system_memory_human", human(facts.memory_total));
-    lines.zeros(&["used_memory_lua", "used_memory_scripts", "number_of_cached_scripts", "number_of_functions"]);
+    lines.zeros(&[
+        "used_memory_lua",
+        "used_memory_scripts",
+        "number_of_cached_scripts",
+        "number_of_functions",
+    ]);
     lines.put("maxmemory", 0);
     lines.put("maxmemory_human", human(0));
     lines.put("maxmemory_policy", server.config.text("maxmemory-policy"));
     lines.put("mem_fragmentation_ratio", "1.00");
-    lines.zeros(&["mem_fragmentation_bytes", "mem_not_counted_for_evict", "mem_clients_normal", "mem_aof_buffer"]);
+    lines.zeros(&[
+        "mem_fragmentation_bytes",
+        "mem_not_counted_for_evict",
+        "mem_clients_normal",
+        "mem_aof_buffer",
+    ]);
     lines.put("mem_allocator", facts.allocator);
     lines.zeros(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"]);
 }
@@ -197,11 +207,16 @@ fn persistence(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("log_bytes", stat.bytes);
     lines.put("log_appended_bytes", stat.appended_bytes);
     lines.put("log_syncs", stat.syncs);
+    lines.put(
+        "log_error",
+        call.engine().log().and_then(|log| log.poisoned()).map_or_else(String::new, |e| e.to_string()),
+    );
 }
 
 fn stats(call: &Call<'_>, lines: &mut Lines<'_>) {
     let (server, traffic, rates) = (call.server, &call.server.traffic, call.server.rates());
-    let shards = call.census().shards;
+    let census = call.census();
+    let shards = &census.shards;
     let kbps = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
     lines.put("total_connections_received", traffic.connections.load(Relaxed));
     lines.put("total_commands_processed", server.counters.calls());
@@ -223,17 +238,40 @@ fn stats(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("total_reads_processed", traffic.reads.load(Relaxed));
     lines.put("total_writes_processed", traffic.writes.load(Relaxed));
     lines.put("client_output_buffer_limit_disconnections", traffic.output_limited.load(Relaxed));
+    lines.put("merge_forks", shards.forks);
+    lines.put("merge_type_clashes", shards.clashes);
+    lines.put("merge_late_effects", shards.late);
+    lines.put("window_keys", census.windows);
+    lines.put("window_queue", census.unstable);
 }
 
 fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
+    let (engine, stats) = (call.engine(), call.engine().stats());
     lines.put("role", "master");
     lines.put("connected_slaves", 0);
     lines.put("master_failover_state", "no-failover");
-    lines.put("master_replid", &call.server.host().facts().run_id);
+    lines.put("master_replid", format_args!("{:040x}", engine.node().0));
     lines.put("master_replid2", "0".repeat(40));
-    lines.put("master_repl_offset", 0);
+    lines.put("master_repl_offset", engine.ack().own.0);
     lines.put("second_repl_offset", -1);
-    lines.zeros(&["repl_backlog_active", "repl_backlog_size", "repl_backlog_first_byte_offset", "repl_backlog_histlen"]);
+    lines.zeros(&[
+        "repl_backlog_active",
+        "repl_backlog_size",
+        "repl_backlog_first_byte_offset",
+        "repl_backlog_histlen",
+    ]);
+    lines.put("members", engine.members().len());
+    lines.put("remote_batches", stats.remote_batches.load(Relaxed));
+    lines.put("remote_effects", stats.remote_effects.load(Relaxed));
+    lines.put("held_batches", stats.held_batches.load(Relaxed));
+    lines.put("dropped_batches", stats.dropped_batches.load(Relaxed));
+    lines.put("duplicate_batches", stats.duplicate_batches.load(Relaxed));
+    lines.put("full_rebuilds", stats.rebuilds.load(Relaxed));
+    for link in call.server.host().links() {
+        if let Some((name, value)) = link.split_once(':') {
+            lines.put(name, value);
+        }
+    }
 }
 
 fn cpu(call: &Call<'_>, lines: &mut Lines<'_>) {
@@ -246,27 +284,20 @@ fn cpu(call: &Call<'_>, lines: &mut Lines<'_>) {
 }
 
 fn atoll(call: &Call<'_>, lines: &mut Lines<'_>) {
-    let engine = call.engine();
-    let (stats, census) = (engine.stats(), call.census());
+    let (engine, stats) = (call.engine(), call.engine().stats());
     lines.put("atoll_version", crate::VERSION);
     lines.put("node", engine.node());
     lines.put("region", &engine.config().region);
-    lines.put("members", engine.members().len());
     lines.put("alone", u8::from(engine.is_alone()));
+    {
+        let rules = engine.rules().read();
+        let listed: Vec<String> = rules.rules.iter().map(|r| r.to_string()).collect();
+        lines.put("default_mode", rules.default.name());
+        lines.put("rules", listed.join(","));
+    }
+    lines.put("effects_written", stats.effects_written.load(Relaxed));
     lines.put("batches_written", stats.batches_written.load(Relaxed));
     lines.put("bytes_written", stats.bytes_written.load(Relaxed));
-    lines.put("effects_written", stats.effects_written.load(Relaxed));
-    lines.put("remote_batches", stats.remote_batches.load(Relaxed));
-    lines.put("remote_effects", stats.remote_effects.load(Relaxed));
-    lines.put("held_batches", stats.held_batches.load(Relaxed));
-    lines.put("dropped_batches", stats.dropped_batches.load(Relaxed));
-    lines.put("duplicate_batches", stats.duplicate_batches.load(Relaxed));
-    lines.put("keys_with_window", census.windows);
-    lines.put("unstable_effects", census.unstable);
-    lines.put("forks", census.shards.forks);
-    lines.put("clashes", census.shards.clashes);
-    lines.put("late_effects", census.shards.late);
-    lines.put("rebuilds", stats.rebuilds.load(Relaxed));
     for (origin, seq) in engine.frontier().iter() {
         lines.put(&format!("frontier_{origin}"), seq.0);
     }

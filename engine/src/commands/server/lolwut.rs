@@ -24,7 +24,9 @@ pub fn lolwut(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> R
 /// A ring of land around a lagoon, its shore roughened by the seed.
 fn draw(seed: u64) -> String {
     let rough = |x: i64, y: i64| {
-        let mixed = (x as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (y as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f) ^ seed;
+        let mixed = (x as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ (y as u64).wrapping_mul(0xc2b2_ae3d_27d4_eb4f)
+            ^ seed;
         let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         ((mixed >> 40) % 100) as f64 / 100.0
     };

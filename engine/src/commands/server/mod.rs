@@ -15,7 +15,8 @@ use crate::refusal::Refusal;
 use crate::session::{Call, ShutdownRequest};
 
 pub use command::{
-    command, command_count, command_getkeys, command_getkeysandflags, command_help, command_info, command_list,
+    command, command_count, command_getkeys, command_getkeysandflags, command_help, command_info,
+    command_list,
 };
 pub use config::{config_get, config_help, config_resetstat, config_rewrite, config_set};
 pub use debug::debug;
@@ -23,8 +24,8 @@ pub use docs::command_docs;
 pub use info::info;
 pub use lolwut::lolwut;
 pub use monitor::{
-    latency_doctor, latency_graph, latency_help, latency_histogram, latency_history, latency_latest, latency_reset,
-    slowlog_get, slowlog_help, slowlog_len, slowlog_reset,
+    latency_doctor, latency_graph, latency_help, latency_histogram, latency_history, latency_latest,
+    latency_reset, slowlog_get, slowlog_help, slowlog_len, slowlog_reset,
 };
 
 pub fn time(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {

@@ -87,7 +87,10 @@ pub fn latency_histogram(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>)
 }
 
 pub fn latency_doctor(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    reply.verbatim("txt", b"No latency events are sampled on this server. See SLOWLOG GET and INFO commandstats.\n");
+    reply.verbatim(
+        "txt",
+        b"No latency events are sampled on this server. See SLOWLOG GET and INFO commandstats.\n",
+    );
     Ok(())
 }
 

@@ -86,9 +86,8 @@ impl Config {
 
     /// Names and values that match any of the patterns, each once.
     pub fn matching(&self, patterns: &[&[u8]]) -> Vec<(&'static str, String)> {
-        let wanted = |name: &str| {
-            patterns.iter().any(|p| glob::matches(&p.to_ascii_lowercase(), name.as_bytes()))
-        };
+        let wanted =
+            |name: &str| patterns.iter().any(|p| glob::matches(&p.to_ascii_lowercase(), name.as_bytes()));
         let values = self.values.read();
         let names = SETTINGS.iter().enumerate();
         names
@@ -194,7 +193,10 @@ mod tests {
         let config = Config::default();
         let text = |pairs: &[(&[u8], &[u8])]| config.set(pairs).unwrap_err().to_string();
         assert!(text(&[(b"port", b"1")]).ends_with("can't set immutable config"));
-        assert_eq!(text(&[(b"foo", b"1")]), "ERR Unknown option or number of arguments for CONFIG SET - 'foo'");
+        assert_eq!(
+            text(&[(b"foo", b"1")]),
+            "ERR Unknown option or number of arguments for CONFIG SET - 'foo'"
+        );
         assert!(text(&[(b"hz", b"10"), (b"hz", b"11")]).ends_with("duplicate parameter"));
         assert!(text(&[(b"appendonly", b"no")]).contains("the effect log is always on"));
         config.set(&[(b"appendonly", b"yes")]).unwrap();

@@ -80,7 +80,11 @@ pub static SETTINGS: &[Setting] = &[
     live("auto-aof-rewrite-percentage", COUNT, "100"),
     fixed("bind", Kind::Text, "127.0.0.1"),
     aliased("busy-reply-threshold", "lua-time-limit", LONG, "5000"),
-    live("client-output-buffer-limit", Kind::OutputLimits, "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"),
+    live(
+        "client-output-buffer-limit",
+        Kind::OutputLimits,
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+    ),
     live("client-query-buffer-limit", BYTES_FROM_1M, "1073741824"),
     only("cluster-enabled", Kind::Bool, "no", "nodes find each other by --join, not by Redis Cluster"),
     only("daemonize", Kind::Bool, "no", "the process stays in the foreground"),
@@ -168,7 +172,12 @@ mod tests {
     fn names_are_ordered_and_every_default_is_valid() {
         assert!(SETTINGS.is_sorted_by(|a, b| a.name < b.name));
         for setting in SETTINGS {
-            assert_eq!(canonical(setting.kind, setting.default.as_bytes()).as_deref(), Ok(setting.default), "{}", setting.name);
+            assert_eq!(
+                canonical(setting.kind, setting.default.as_bytes()).as_deref(),
+                Ok(setting.default),
+                "{}",
+                setting.name
+            );
         }
     }
 }

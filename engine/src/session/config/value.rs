@@ -21,9 +21,9 @@ pub fn canonical(kind: Kind, value: &[u8]) -> Result<String, String> {
         }
         Kind::Choice(words) => {
             let known = words.iter().find(|w| text.eq_ignore_ascii_case(w));
-            known.map(|w| (*w).to_string()).ok_or_else(|| {
-                format!("argument(s) must be one of the following: {}", words.join(", "))
-            })
+            known
+                .map(|w| (*w).to_string())
+                .ok_or_else(|| format!("argument(s) must be one of the following: {}", words.join(", ")))
         }
         Kind::Text => Ok(text.into_owned()),
         Kind::Save => save(&text).ok_or_else(|| "Invalid save parameters".into()),
@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn memory_units_are_decimal_without_b_and_binary_with() {
-        let cases = [("1gb", Some(1 << 30)), ("2k", Some(2000)), ("3Mb", Some(3 << 20)), ("7", Some(7)), ("x", None)];
+        let cases =
+            [("1gb", Some(1 << 30)), ("2k", Some(2000)), ("3Mb", Some(3 << 20)), ("7", Some(7)), ("x", None)];
         for (text, bytes) in cases {
             assert_eq!(parse_bytes(text.as_bytes()), bytes, "{text}");
         }
