@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use engine::core::{Engine, Fsync};
+use engine::session::Server;
 
 use crate::host::Life;
 use crate::process;
@@ -14,20 +15,21 @@ const TICK_EVERY: Duration = Duration::from_millis(20);
 /// Keys looked at per tick by active expiry.
 const EXPIRE_BUDGET: usize = 2000;
 const SWEEP_TICKS: u64 = 50;
+const SAMPLE_TICKS: u64 = 5;
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.into()).spawn(run)
 }
 
 /// Starts them. They end with the node's life.
-pub fn start(engine: &Arc<Engine>, life: &Arc<Life>, fsync: Fsync) -> std::io::Result<Vec<JoinHandle<()>>> {
+pub fn start(server: &Arc<Server>, life: &Arc<Life>, fsync: Fsync) -> std::io::Result<Vec<JoinHandle<()>>> {
     let mut threads = Vec::new();
     if fsync == Fsync::EverySecond {
-        let (engine, life) = (engine.clone(), life.clone());
+        let (engine, life) = (server.engine().clone(), life.clone());
         threads.push(spawn("log-sync", move || sync_loop(&engine, &life))?);
     }
-    let (engine, life) = (engine.clone(), life.clone());
-    threads.push(spawn("housekeeping", move || tick_loop(&engine, &life))?);
+    let (server, life) = (server.clone(), life.clone());
+    threads.push(spawn("housekeeping", move || tick_loop(&server, &life))?);
     Ok(threads)
 }
 
@@ -57,7 +59,8 @@ fn sync_loop(engine: &Engine, life: &Life) {
     }
 }
 
-fn tick_loop(engine: &Engine, life: &Life) {
+fn tick_loop(server: &Server, life: &Life) {
+    let engine = server.engine();
     let mut ticks = 0u64;
     while !life.is_stopping() {
         rest(life, TICK_EVERY);
@@ -66,6 +69,9 @@ fn tick_loop(engine: &Engine, life: &Life) {
         engine.tick(now_ms);
         engine.expire_step(now_ms, EXPIRE_BUDGET);
         engine.prune_step();
+        if ticks.is_multiple_of(SAMPLE_TICKS) {
+            server.sample(now_ms);
+        }
         if ticks.is_multiple_of(SWEEP_TICKS) {
             engine.sweep_indexes();
         }

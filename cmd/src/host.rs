@@ -1,10 +1,10 @@
 //! The process as sessions see it.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use engine::session::{Host, ProcessFacts};
+use engine::session::{Host, ProcessFacts, ProcessUsage, ShutdownRequest};
 use mio::Waker;
 use parking_lot::Mutex;
 
@@ -13,15 +13,22 @@ use crate::process;
 /// What the threads of a node share about its life.
 pub struct Life {
     stopping: AtomicBool,
+    kills: AtomicU64,
     wakers: Mutex<Vec<Arc<Waker>>>,
     started: Instant,
 }
 
 impl Life {
     pub fn new() -> Arc<Self> {
-        Arc::new(Life { stopping: AtomicBool::new(false), wakers: Mutex::default(), started: Instant::now() })
+        Arc::new(Life {
+            stopping: AtomicBool::new(false),
+            kills: AtomicU64::new(0),
+            wakers: Mutex::default(),
+            started: Instant::now(),
+        })
     }
 
+    /// Wakers in the order of the reactors' numbers.
     pub fn add_waker(&self, waker: Arc<Waker>) {
         self.wakers.lock().push(waker);
     }
@@ -33,15 +40,23 @@ impl Life {
     /// Asks every thread to finish.
     pub fn stop(&self) {
         self.stopping.store(true, Relaxed);
-        self.wake();
-    }
-
-    /// Wakes every reactor.
-    pub fn wake(&self) {
         for waker in &*self.wakers.lock() {
             // A reactor that is gone needs no waking.
             let _ = waker.wake();
         }
+    }
+
+    /// A client of this reactor was marked as killed.
+    fn note_kill(&self, reactor: usize) {
+        self.kills.fetch_add(1, Relaxed);
+        if let Some(waker) = self.wakers.lock().get(reactor) {
+            let _ = waker.wake();
+        }
+    }
+
+    /// Changes whenever a client was marked as killed.
+    pub fn kills(&self) -> u64 {
+        self.kills.load(Relaxed)
     }
 }
 
@@ -51,51 +66,46 @@ pub type LinkLines = Box<dyn Fn() -> Vec<String> + Send + Sync>;
 /// See the module.
 pub struct NodeHost {
     pub life: Arc<Life>,
-    pub port: u16,
-    pub threads: usize,
-    pub config_file: String,
-    pub run_id: String,
+    pub facts: ProcessFacts,
     pub links: Arc<OnceLock<LinkLines>>,
 }
 
 impl Host for NodeHost {
-    fn facts(&self) -> ProcessFacts {
-        let (rss_bytes, rss_peak_bytes) = process::memory();
-        let (cpu_user, cpu_system) = process::cpu();
-        ProcessFacts {
-            pid: std::process::id(),
-            uptime_seconds: self.life.started.elapsed().as_secs(),
-            rss_bytes,
-            rss_peak_bytes,
-            cpu_user,
-            cpu_system,
-            os: process::os(),
-            executable: std::env::current_exe().map_or_else(|_| String::new(), |p| p.display().to_string()),
-            config_file: self.config_file.clone(),
-            port: self.port,
-            threads: self.threads,
-            run_id: self.run_id.clone(),
-            links: self.links.get().map_or_else(Vec::new, |lines| lines()),
-        }
+    fn facts(&self) -> &ProcessFacts {
+        &self.facts
     }
 
-    fn now_us(&self) -> u64 {
+    fn usage(&self) -> ProcessUsage {
+        let (cpu_user_us, cpu_system_us) = process::cpu_us();
+        ProcessUsage { rss: process::rss(), cpu_user_us, cpu_system_us }
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        self.life.started.elapsed().as_micros() as u64
+    }
+
+    fn unix_us(&self) -> u64 {
         process::now_us()
     }
 
-    fn sleep_ms(&self, ms: u64) {
-        std::thread::sleep(std::time::Duration::from_millis(ms));
+    fn sleep_us(&self, us: u64) {
+        std::thread::sleep(Duration::from_micros(us));
     }
 
-    fn wake(&self) {
-        self.life.wake();
-    }
-
-    fn request_shutdown(&self) {
+    fn shutdown(&self, _: ShutdownRequest) {
         self.life.stop();
     }
 
-    fn setting_changed(&self, name: &str, value: &str) {
-        tracing::info!(name, value, "setting changed");
+    fn wake(&self, reactor: usize) {
+        self.life.note_kill(reactor);
+    }
+
+    fn links(&self) -> Vec<String> {
+        self.links.get().map_or_else(Vec::new, |lines| lines())
+    }
+
+    fn configured(&self, name: &str, value: &str) {
+        let shown = if name == "requirepass" { "(hidden)" } else { value };
+        tracing::info!(name, value = shown, "setting changed");
     }
 }

@@ -3,7 +3,6 @@
 mod args;
 mod background;
 mod cluster;
-mod connection;
 mod host;
 mod os_disk;
 mod process;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use engine::core::{Engine, EngineConfig, Fsync};
-use engine::session::{Server, Settings};
+use engine::session::{Config, ProcessFacts, Server};
 use mio::net::{TcpListener, UnixListener};
 
 use crate::host::{Life, NodeHost};
@@ -46,12 +46,19 @@ fn listen_unix(path: &Path) -> Result<UnixListener, StartError> {
     UnixListener::bind(path).map_err(StartError::io(format!("listening on --unixsocket {}", path.display())))
 }
 
-fn settings(config: &NodeConfig, port: u16) -> Settings {
-    let mut settings = Settings::default();
+/// The settings as CONFIG GET shows them.
+fn settings(config: &NodeConfig, port: u16) -> Result<Config, StartError> {
+    let settings = Config::default();
     let fsync = match config.fsync {
         Fsync::Always => "always",
         Fsync::EverySecond => "everysec",
         Fsync::No => "no",
+    };
+    // Redis has four levels, each with another name.
+    let log_level = match config.log_level.as_str() {
+        "trace" | "debug" => "debug",
+        "info" => "notice",
+        _ => "warning",
     };
     let dir = std::fs::canonicalize(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     let unixsocket = config.unixsocket.as_ref().map_or_else(String::new, |p| p.display().to_string());
@@ -66,11 +73,25 @@ fn settings(config: &NodeConfig, port: u16) -> Settings {
         ("requirepass", config.requirepass.clone()),
         ("timeout", config.timeout_seconds.to_string()),
         ("maxclients", config.maxclients.to_string()),
-        ("loglevel", config.log_level.clone()),
+        ("loglevel", log_level.to_string()),
     ] {
-        settings.preset(name, value);
+        settings.init(name, &value).map_err(|refusal| StartError::Config(refusal.to_string()))?;
     }
-    settings
+    Ok(settings)
+}
+
+fn facts(config: &NodeConfig, engine: &Engine, port: u16) -> ProcessFacts {
+    ProcessFacts {
+        pid: std::process::id(),
+        os: process::os(),
+        executable: std::env::current_exe().map_or_else(|_| String::new(), |p| p.display().to_string()),
+        config_file: config.config_file.as_ref().map_or_else(String::new, |p| p.display().to_string()),
+        run_id: format!("{:016x}{:024x}", engine.node().0, process::now_us()),
+        tcp_port: port,
+        memory_total: process::memory_total(),
+        allocator: "mimalloc",
+        build: "0".into(),
+    }
 }
 
 /// Measuring only: parts that can be left out to see what they cost.
@@ -105,19 +126,13 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     }
     let life = Life::new();
     let links = Arc::new(OnceLock::new());
-    let host = NodeHost {
-        life: life.clone(),
-        port,
-        threads: config.threads,
-        config_file: config.config_file.as_ref().map_or_else(String::new, |p| p.display().to_string()),
-        run_id: format!("{:016x}{:024x}", engine.node().0, process::now_us()),
-        links: links.clone(),
-    };
-    let server = Server::new(engine.clone(), settings(&config, port), Box::new(host));
+    let host = NodeHost { life: life.clone(), facts: facts(&config, &engine, port), links: links.clone() };
+    let settings = settings(&config, port)?;
+    let server = Arc::new(Server::new(engine.clone(), Arc::new(host), settings, process::now_ms()));
     let cluster = crate::cluster::start(&config, &engine, &links)?;
     let signals = watch_signals(&life)?;
     let housekeeping =
-        background::start(&engine, &life, config.fsync).map_err(StartError::io("starting threads"))?;
+        background::start(&server, &life, config.fsync).map_err(StartError::io("starting threads"))?;
     let reactors = reactors(&config, &server, &life, tcp, unix)?;
     tracing::info!(
         node = %engine.node(),
@@ -154,8 +169,8 @@ fn reactors(
     unix: Option<UnixListener>,
 ) -> Result<Vec<std::thread::JoinHandle<()>>, StartError> {
     let mut reactors = Vec::new();
-    for _ in 0..config.threads {
-        let reactor = Reactor::new(server.clone(), life.clone());
+    for number in 0..config.threads {
+        let reactor = Reactor::new(number, server.clone(), life.clone());
         reactors.push(reactor.map_err(StartError::io("creating a poll loop"))?);
     }
     let mailboxes = reactors.iter().map(Reactor::mailbox).collect();

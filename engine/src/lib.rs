@@ -16,3 +16,9 @@ pub mod replication;
 pub mod safety;
 pub mod session;
 pub mod state;
+
+/// The Redis version whose replies are given, as HELLO and INFO tell it.
+pub const REDIS_VERSION: &str = "7.0.15";
+
+/// Our own version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

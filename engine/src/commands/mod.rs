@@ -10,6 +10,7 @@ pub mod atoll;
 pub mod connection;
 pub mod facts;
 pub mod generic;
+pub mod help;
 pub mod server;
 pub mod sets;
 pub mod spec;

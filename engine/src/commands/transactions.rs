@@ -1,77 +1,39 @@
-//! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
-
-use std::sync::atomic::Ordering::Relaxed;
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH. The queue itself belongs to the session.
 
 use proto::resp::Replies;
 
-use super::spec::CommandSpec;
 use crate::refusal::Refusal;
-use crate::session::{Call, Transaction};
-
-/// Refusals that do not break the transaction they happen in.
-pub const NESTED: &str = "ERR MULTI calls can not be nested";
-pub const WATCH_INSIDE: &str = "ERR WATCH inside MULTI is not allowed";
-
-/// Commands that run inside MULTI instead of being queued.
-pub fn runs_at_once(spec: &CommandSpec) -> bool {
-    matches!(spec.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
-}
+use crate::session::{Call, run_exec};
 
 pub fn multi(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    if call.session.transaction.is_some() {
-        return Err(Refusal::Text(NESTED));
-    }
-    call.session.transaction = Some(Transaction::default());
-    call.session.client.queued.store(0, Relaxed);
+    call.session.begin_multi()?;
     reply.ok();
     Ok(())
 }
 
 pub fn exec(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let Some(transaction) = call.session.transaction.take() else {
-        return Err(Refusal::Text("ERR EXEC without MULTI"));
-    };
-    call.session.client.queued.store(-1, Relaxed);
-    let engine = call.engine().clone();
-    if transaction.broken {
-        call.session.unwatch(&engine);
-        return Err(Refusal::Text("EXECABORT Transaction discarded because of previous errors."));
-    }
-    let turn = call.turn();
-    let server = call.server;
-    if call.session.run_queue(server, &turn, &transaction.queue, reply).is_none() {
-        reply.null_array();
-    }
-    call.session.unwatch(&engine);
-    Ok(())
+    run_exec(call, reply)
 }
 
 pub fn discard(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    if call.session.transaction.take().is_none() {
+    if !call.session.in_multi() {
         return Err(Refusal::Text("ERR DISCARD without MULTI"));
     }
-    call.session.client.queued.store(-1, Relaxed);
-    let engine = call.engine().clone();
-    call.session.unwatch(&engine);
+    call.session.discard(call.server);
     reply.ok();
     Ok(())
 }
 
 pub fn watch(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    if call.session.transaction.is_some() {
-        return Err(Refusal::Text(WATCH_INSIDE));
-    }
-    let flag = call.session.watch.get_or_insert_with(Default::default).clone();
-    for key in &args[1..] {
-        call.engine().watch(&call.turn(), call.session.db, key, &flag);
-    }
+    let turn = *call.turn();
+    call.session.watch(call.server, &turn, &args[1..])?;
     reply.ok();
     Ok(())
 }
 
+/// Inside EXEC the watches are already gone.
 pub fn unwatch(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let engine = call.engine().clone();
-    call.session.unwatch(&engine);
+    call.session.unwatch(call.server);
     reply.ok();
     Ok(())
 }

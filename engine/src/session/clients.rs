@@ -1,151 +1,183 @@
-//! Who is connected.
+//! The clients of a server: one card each, which other clients may read (CLIENT LIST) and mark (CLIENT KILL).
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
+use proto::resp::Protocol;
 
-use crate::commands::CommandSpec;
+use super::resolve::Resolved;
 
-/// One client as others see it.
-#[derive(Debug)]
-pub struct ClientHandle {
-    pub id: u64,
+/// Where a client came from, as its reactor knows it.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// `ip:port`, or `path:0` of a unix socket.
     pub addr: String,
     pub laddr: String,
-    pub fd: i64,
-    /// Unix milliseconds.
-    pub created_ms: u64,
+    pub fd: i32,
     pub unix_socket: bool,
-    last_ms: AtomicU64,
-    db: AtomicU32,
-    command: Mutex<&'static str>,
-    name: Mutex<String>,
-    killed: AtomicBool,
-    /// Queued commands, or -1 outside MULTI; watched keys are told apart by flags.
-    pub(crate) queued: std::sync::atomic::AtomicI64,
-    pub(crate) resp3: AtomicBool,
-    pub(crate) no_evict: AtomicBool,
+    /// The other end is this machine.
+    pub local: bool,
+    pub reactor: usize,
 }
 
-impl ClientHandle {
-    pub fn new(id: u64, addr: String, laddr: String, fd: i64, unix_socket: bool, now_ms: u64) -> Self {
-        ClientHandle {
-            id,
-            addr,
-            laddr,
-            fd,
-            created_ms: now_ms,
-            unix_socket,
-            last_ms: AtomicU64::new(now_ms),
-            db: AtomicU32::new(0),
-            command: Mutex::new("NULL"),
-            name: Mutex::default(),
-            killed: AtomicBool::new(false),
-            queued: (-1).into(),
-            resp3: AtomicBool::new(false),
-            no_evict: AtomicBool::new(false),
-        }
-    }
+/// What CLIENT LIST tells, published by the session after each feed.
+#[derive(Clone, Default)]
+pub struct Published {
+    pub active_ms: u64,
+    pub db: u32,
+    pub name: String,
+    pub lib_name: String,
+    pub lib_version: String,
+    /// Queued commands, -1 outside MULTI.
+    pub multi: i64,
+    pub multi_bytes: usize,
+    pub last: Option<Resolved>,
+    pub protocol: Protocol,
+    pub dirty: bool,
+    pub no_evict: bool,
+    pub no_touch: bool,
+    pub closing: bool,
+    /// Unread input and unsent output, bytes.
+    pub input_bytes: usize,
+    pub output_bytes: usize,
+}
 
-    pub(crate) fn note_command(&self, now_ms: u64, db: u32, spec: &'static CommandSpec) {
-        self.last_ms.store(now_ms, Relaxed);
-        self.db.store(db, Relaxed);
-        *self.command.lock() = spec.name;
-    }
+/// One client.
+pub struct ClientCard {
+    pub id: u64,
+    pub origin: Origin,
+    pub created_ms: u64,
+    killed: AtomicBool,
+    pub(super) published: Mutex<Published>,
+}
 
-    /// When it last sent a command, Unix milliseconds.
-    pub fn last_ms(&self) -> u64 {
-        self.last_ms.load(Relaxed)
-    }
-
-    pub fn name(&self) -> String {
-        self.name.lock().clone()
-    }
-
-    pub(crate) fn set_name(&self, name: String) {
-        *self.name.lock() = name;
-    }
-
-    /// The connection is to be closed.
-    pub fn kill(&self) {
-        self.killed.store(true, Relaxed);
-    }
-
+impl ClientCard {
+    /// Another client asked to end this one.
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
     }
 
-    /// A line of CLIENT LIST.
-    pub fn describe(&self, now_ms: u64) -> String {
-        let seconds = |from: u64| now_ms.saturating_sub(from) / 1000;
-        let multi = self.queued.load(Relaxed);
+    pub fn kill(&self) {
+        self.killed.store(true, Relaxed);
+    }
+
+    /// Last command, Unix milliseconds.
+    pub fn active_ms(&self) -> u64 {
+        self.published.lock().active_ms
+    }
+
+    /// Bytes waiting in the reactor for this client.
+    pub fn set_buffers(&self, input_bytes: usize, output_bytes: usize) {
+        let mut published = self.published.lock();
+        published.input_bytes = input_bytes;
+        published.output_bytes = output_bytes;
+    }
+
+    /// Appends the line of CLIENT LIST, without its end of line.
+    pub fn describe(&self, now_ms: u64, out: &mut String) {
+        let p = self.published.lock();
         let mut flags = String::new();
-        if multi >= 0 {
-            flags.push('x');
-        }
-        if self.unix_socket {
-            flags.push('U');
-        }
-        if self.no_evict.load(Relaxed) {
-            flags.push('e');
-        }
+        let marks = [(p.multi >= 0, 'x'), (p.dirty, 'd'), (p.closing, 'c'), (self.is_killed(), 'A')];
+        flags.extend(marks.iter().filter(|m| m.0).map(|m| m.1));
+        let marks = [(self.origin.unix_socket, 'U'), (p.no_evict, 'e'), (p.no_touch, 'T')];
+        flags.extend(marks.iter().filter(|m| m.0).map(|m| m.1));
         if flags.is_empty() {
             flags.push('N');
         }
-        format!(
-            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub=0 psub=0 ssub=0 multi={multi} \
-             qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} \
-             user=default redir=-1 resp={}",
+        let memory = p.input_bytes + p.output_bytes + p.multi_bytes + size_of::<Self>();
+        let _ = write!(
+            out,
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub=0 psub=0 ssub=0 multi={} \
+             qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={memory} events=r \
+             cmd={} user=default redir=-1 resp={}",
             self.id,
-            self.addr,
-            self.laddr,
-            self.fd,
-            self.name.lock(),
-            seconds(self.created_ms),
-            seconds(self.last_ms()),
-            self.db.load(Relaxed),
-            self.command.lock(),
-            if self.resp3.load(Relaxed) { 3 } else { 2 },
-        )
+            self.origin.addr,
+            self.origin.laddr,
+            self.origin.fd,
+            p.name,
+            now_ms.saturating_sub(self.created_ms) / 1000,
+            now_ms.saturating_sub(p.active_ms) / 1000,
+            p.db,
+            p.multi,
+            p.input_bytes,
+            p.multi_bytes,
+            u8::from(p.output_bytes > 0),
+            p.output_bytes,
+            p.last.map_or_else(|| "NULL".into(), |l| l.full_name()),
+            match p.protocol {
+                Protocol::Resp2 => 2,
+                Protocol::Resp3 => 3,
+            },
+        );
     }
 }
 
-/// All clients by id.
+/// Which clients CLIENT KILL and CLIENT LIST mean.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub id: Option<u64>,
+    pub ids: Option<Vec<u64>>,
+    pub addr: Option<Vec<u8>>,
+    pub laddr: Option<Vec<u8>>,
+    /// False selects no client: the type exists, none has it here.
+    pub none: bool,
+    /// Leave this client out.
+    pub skip: Option<u64>,
+}
+
+impl Filter {
+    fn matches(&self, card: &ClientCard) -> bool {
+        !self.none
+            && self.id.is_none_or(|id| id == card.id)
+            && self.ids.as_ref().is_none_or(|ids| ids.contains(&card.id))
+            && self.addr.as_ref().is_none_or(|a| *a == card.origin.addr.as_bytes())
+            && self.laddr.as_ref().is_none_or(|a| *a == card.origin.laddr.as_bytes())
+            && self.skip != Some(card.id)
+    }
+}
+
+/// All clients, by id.
 #[derive(Default)]
 pub struct Clients {
-    next: AtomicU64,
-    by_id: Mutex<BTreeMap<u64, Arc<ClientHandle>>>,
+    next_id: AtomicU64,
+    cards: Mutex<BTreeMap<u64, Arc<ClientCard>>>,
 }
 
 impl Clients {
-    /// The next client's id, from 1.
-    pub fn next_id(&self) -> u64 {
-        self.next.fetch_add(1, Relaxed) + 1
+    pub(super) fn register(&self, origin: Origin, now_ms: u64) -> Arc<ClientCard> {
+        let published = Published { active_ms: now_ms, multi: -1, ..Published::default() };
+        let card = Arc::new(ClientCard {
+            id: self.next_id.fetch_add(1, Relaxed) + 1,
+            origin,
+            created_ms: now_ms,
+            killed: AtomicBool::new(false),
+            published: Mutex::new(published),
+        });
+        self.cards.lock().insert(card.id, card.clone());
+        card
     }
 
-    pub fn add(&self, client: Arc<ClientHandle>) {
-        self.by_id.lock().insert(client.id, client);
-    }
-
-    pub fn remove(&self, id: u64) {
-        self.by_id.lock().remove(&id);
-    }
-
-    pub fn get(&self, id: u64) -> Option<Arc<ClientHandle>> {
-        self.by_id.lock().get(&id).cloned()
-    }
-
-    pub fn all(&self) -> Vec<Arc<ClientHandle>> {
-        self.by_id.lock().values().cloned().collect()
+    pub(super) fn remove(&self, id: u64) {
+        self.cards.lock().remove(&id);
     }
 
     pub fn len(&self) -> usize {
-        self.by_id.lock().len()
+        self.cards.lock().len()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    pub fn exists(&self, id: u64) -> bool {
+        self.cards.lock().contains_key(&id)
+    }
+
+    /// Clients that match, in the order of their ids.
+    pub fn select(&self, filter: &Filter) -> Vec<Arc<ClientCard>> {
+        self.cards.lock().values().filter(|c| filter.matches(c)).cloned().collect()
     }
 }

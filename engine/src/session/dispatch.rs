@@ -1,260 +1,234 @@
-//! From a parsed command to its plan: lookup, arity, authentication, queueing, locks.
+//! One command: whether it may run, and running it.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use proto::resp::Replies;
-use smallvec::SmallVec;
 
-use super::{Call, Queued, ReplyMode, Server, Session, is_single_key};
-use crate::commands::{self, CommandSpec, Flags, Plan, Scope};
-use crate::core::{LockPlan, Turn, Unit};
+use super::call::Call;
+use super::feed::Keys;
+use super::meter::Meter;
+use super::resolve::{Resolved, resolve};
+use super::{Paused, ReplyMode, Server, Session};
+use crate::commands::spec::{CommandSpec, Flags, Plan, Scope};
+use crate::core::{LockPlan, Turn};
 use crate::refusal::Refusal;
 
-/// Most of a client's text quoted in an error.
-const QUOTED_MAX: usize = 128;
+/// What running one command came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ran {
+    Done {
+        /// It may have written.
+        wrote: bool,
+    },
+    /// Clients are paused: it was not run and must be tried again.
+    Paused,
+    /// Not a Redis client, or a queue past its bound: close without an answer.
+    Hangup,
+}
+
+const NOT_WRITTEN: Ran = Ran::Done { wrote: false };
+
+/// Writes an error reply and counts its kind.
+#[cold]
+pub(super) fn answer_error(reply: &mut Replies<'_>, text: &[u8], server: &Server) {
+    reply.error_bytes(text);
+    server.counters.error(text);
+}
+
+/// Commands whose time is measured one by one: all that may take long.
+#[inline]
+fn may_be_slow(spec: &CommandSpec, args: usize, slowlog_us: i64) -> bool {
+    (0..1000).contains(&slowlog_us)
+        || matches!(spec.scope, Scope::Walk | Scope::Everything)
+        || args > 16
+        || (matches!(spec.plan, Plan::Session(_)) && !spec.flags.has(Flags::FAST))
+}
+
+fn is_transaction_control(spec: &CommandSpec) -> bool {
+    matches!(spec.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+}
 
 impl Session {
-    pub(super) fn command(
+    /// Runs one command; `found` and `keys` come from the batch's planning.
+    #[inline]
+    pub(super) fn run(
         &mut self,
-        server: &Arc<Server>,
+        server: &Server,
         turn: &Turn,
-        spec: Option<&'static CommandSpec>,
+        meter: &mut Meter,
+        found: Option<Resolved>,
         args: &[&[u8]],
+        keys: Keys<'_>,
         out: &mut Vec<u8>,
-    ) {
+    ) -> Ran {
         let start = out.len();
-        if let Err(refusal) = self.attempt(server, turn, spec, args, out) {
-            if self.transaction.is_some()
-                && !matches!(
-                    refusal,
-                    Refusal::Text(
-                        crate::commands::transactions::NESTED | crate::commands::transactions::WATCH_INSIDE
-                    )
-                )
-            {
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.broken = true;
+        let mut reply = Replies::new(out, self.protocol);
+        let Some(command) = found else { return self.unresolved(server, args, &mut reply) };
+        let spec = command.spec;
+        let plain = self.authenticated
+            && self.queue.is_none()
+            && self.reply == ReplyMode::On
+            && server.paused(turn.now_ms).is_none();
+        if !plain || !spec.takes(args.len()) || spec.flags.has(Flags::WRITE) {
+            match self.admit(server, turn, command, args) {
+                Admitted::Run => {}
+                Admitted::Wait => return Ran::Paused,
+                Admitted::Queue => {
+                    self.enqueue(command, args);
+                    reply.simple("QUEUED");
+                    self.last = Some(command);
+                    self.settle_reply(start, out);
+                    let bound = server.config.live().query_bytes_max.load(Relaxed) as usize;
+                    return if self.queue_bytes() > bound { Ran::Hangup } else { NOT_WRITTEN };
+                }
+                Admitted::Refuse(text) => {
+                    self.reject(server, meter, command, &text, &mut reply);
+                    self.settle_reply(start, out);
+                    return NOT_WRITTEN;
                 }
             }
-            out.truncate(start);
-            server.stats().errors.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Replies::new(out, self.protocol).error(&refusal.text());
         }
-        match self.reply_mode {
+        self.last = Some(command);
+        let wrote = spec.flags.has(Flags::WRITE) || self.queue_writes();
+        let slowlog_us = server.config.live().slowlog_us.load(Relaxed);
+        let began_us = may_be_slow(spec, args.len(), slowlog_us).then(|| server.host().monotonic_us());
+        let result = match spec.plan {
+            Plan::Data(plan) => {
+                let locks = match (spec.scope, keys) {
+                    (Scope::None, _) => LockPlan::None,
+                    (Scope::Keys, Keys::One(hash)) => LockPlan::One(hash),
+                    (Scope::Keys, Keys::Many(hashes)) => LockPlan::Many(hashes),
+                    (Scope::Walk, _) => LockPlan::Walk,
+                    (Scope::Everything, _) => LockPlan::Everything,
+                };
+                let mut unit = server.engine().begin(turn, self.db, locks);
+                if self.no_touch {
+                    unit.set_touch(false);
+                }
+                plan(&mut unit, args, &mut reply)
+            }
+            Plan::Session(plan) => {
+                self.publish(turn.now_ms);
+                let mut call = Call { session: self, server, meter, turn, unit: None, census: None };
+                plan(&mut call, args, &mut reply)
+            }
+            Plan::Container => {
+                Err(Refusal::Quoted(format!("ERR wrong number of arguments for '{}' command", spec.name)))
+            }
+        };
+        let us = began_us.map(|began| server.host().monotonic_us().saturating_sub(began));
+        meter.ran(command, us, result.is_err(), &server.counters);
+        if let Err(refusal) = result {
+            reply.buffer().truncate(start);
+            answer_error(&mut reply, refusal.text().as_bytes(), server);
+        }
+        if self.reply != ReplyMode::On {
+            self.settle_reply(start, out);
+        }
+        if let Some(us) = us
+            && slowlog_us >= 0
+            && us as i64 >= slowlog_us
+            && !spec.flags.has(Flags::SKIP_SLOWLOG)
+        {
+            let len_max = server.config.live().slowlog_len_max.load(Relaxed) as usize;
+            let who = (self.card.origin.addr.as_str(), self.name.as_str());
+            server.slowlog.push(turn.now_ms, us, args, who, len_max);
+        }
+        Ran::Done { wrote }
+    }
+
+    /// The checks before a command runs, in Redis' order.
+    fn admit(&self, server: &Server, turn: &Turn, command: Resolved, args: &[&[u8]]) -> Admitted {
+        let spec = command.spec;
+        if !spec.takes(args.len()) {
+            return Admitted::Refuse(command.arity_refusal());
+        }
+        if !self.authenticated && !spec.flags.has(Flags::NO_AUTH) {
+            return Admitted::refuse("NOAUTH Authentication required.");
+        }
+        let control = is_transaction_control(spec);
+        if self.in_multi() && spec.flags.has(Flags::NO_MULTI) {
+            return Admitted::refuse("ERR Command not allowed inside a transaction");
+        }
+        let writes = spec.flags.has(Flags::WRITE) || (spec.name == "exec" && self.queue_writes());
+        if writes && let Err(refusal) = server.engine().writable() {
+            return Admitted::Refuse(refusal.text().as_bytes().to_vec());
+        }
+        match server.paused(turn.now_ms) {
+            Some(Paused::All) => return Admitted::Wait,
+            Some(Paused::Writes) if writes => return Admitted::Wait,
+            _ => {}
+        }
+        if self.in_multi() && !control {
+            return Admitted::Queue;
+        }
+        Admitted::Run
+    }
+
+    /// Refuses a command that exists.
+    #[cold]
+    fn reject(
+        &mut self,
+        server: &Server,
+        meter: &mut Meter,
+        command: Resolved,
+        text: &[u8],
+        reply: &mut Replies<'_>,
+    ) {
+        meter.rejected(command, &server.counters);
+        if command.spec.name == "exec" {
+            // Refusing EXEC ends its transaction.
+            self.discard(server);
+            let why = text.strip_prefix(b"ERR ").unwrap_or(text);
+            let text = [b"EXECABORT Transaction discarded because of: ", why].concat();
+            return answer_error(reply, &text, server);
+        }
+        self.spoil();
+        answer_error(reply, text, server);
+    }
+
+    /// Answers what is no command.
+    #[cold]
+    fn unresolved(&mut self, server: &Server, args: &[&[u8]], reply: &mut Replies<'_>) -> Ran {
+        // A browser made to talk to us.
+        if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
+            return Ran::Hangup;
+        }
+        let start = reply.buffer().len();
+        if let Err(text) = resolve(args) {
+            self.spoil();
+            answer_error(reply, &text, server);
+        }
+        self.settle_reply(start, reply.buffer());
+        NOT_WRITTEN
+    }
+
+    /// CLIENT REPLY OFF and SKIP: takes the answer back.
+    fn settle_reply(&mut self, start: usize, out: &mut Vec<u8>) {
+        match self.reply {
             ReplyMode::On => {}
+            ReplyMode::Off => out.truncate(start),
             ReplyMode::SkipNext => {
                 out.truncate(start);
-                self.reply_mode = ReplyMode::Skip;
+                self.reply = ReplyMode::Skip;
             }
             ReplyMode::Skip => {
                 out.truncate(start);
-                self.reply_mode = ReplyMode::On;
-            }
-            ReplyMode::Off => out.truncate(start),
-        }
-    }
-
-    fn attempt(
-        &mut self,
-        server: &Arc<Server>,
-        turn: &Turn,
-        spec: Option<&'static CommandSpec>,
-        args: &[&[u8]],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Refusal> {
-        let spec = match resolve(spec, args) {
-            Ok(spec) => spec,
-            // Nothing is told to strangers.
-            Err(_) if !self.authenticated => return Err(Refusal::NoAuth),
-            Err(refusal) => return Err(refusal),
-        };
-        if !self.authenticated && !spec.flags.has(Flags::NO_AUTH) {
-            return Err(Refusal::NoAuth);
-        }
-        self.client.note_command(turn.now_ms, self.db, spec);
-        if self.transaction.is_some() && !commands::transactions::runs_at_once(spec) {
-            return self.queue(server, spec, args, out);
-        }
-        if spec.flags.has(Flags::WRITE) {
-            server.engine().writable()?;
-        }
-        self.execute(server, turn, spec, args, out)
-    }
-
-    fn queue(
-        &mut self,
-        server: &Server,
-        spec: &'static CommandSpec,
-        args: &[&[u8]],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Refusal> {
-        if spec.flags.has(Flags::NO_MULTI) {
-            return Err(Refusal::Text("ERR Command not allowed inside a transaction"));
-        }
-        if spec.flags.has(Flags::WRITE) {
-            server.engine().writable()?;
-        }
-        let Some(transaction) = &mut self.transaction else { return Ok(()) };
-        let bytes: usize = args.iter().map(|a| a.len() + 32).sum();
-        if transaction.bytes + bytes > server.query_bytes_max() {
-            return Err(Refusal::Text("ERR transaction is larger than client-query-buffer-limit"));
-        }
-        transaction.bytes += bytes;
-        transaction.queue.push(Queued { spec, args: args.iter().map(|a| a.to_vec()).collect() });
-        Replies::new(out, self.protocol).simple("QUEUED");
-        Ok(())
-    }
-
-    /// Runs one command that is not queued.
-    fn execute(
-        &mut self,
-        server: &Arc<Server>,
-        turn: &Turn,
-        spec: &'static CommandSpec,
-        args: &[&[u8]],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Refusal> {
-        let engine = server.engine();
-        match spec.plan {
-            Plan::Data(plan) => {
-                let mut reply = Replies::new(out, self.protocol);
-                if is_single_key(spec) {
-                    let hash = engine.key_hash(args[spec.keys[0].begin]);
-                    let mut unit = engine.begin(turn, self.db, LockPlan::One(hash));
-                    return plan(&mut unit, args, &mut reply);
-                }
-                let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
-                let lock = match spec.scope {
-                    Scope::None => LockPlan::None,
-                    Scope::Walk => LockPlan::Walk,
-                    Scope::Everything => LockPlan::Everything,
-                    Scope::Keys => {
-                        key_hashes(server, spec, args, &mut hashes);
-                        LockPlan::Many(&hashes)
-                    }
-                };
-                let mut unit = engine.begin(turn, self.db, lock);
-                plan(&mut unit, args, &mut reply)
-            }
-            Plan::Session(plan) => self.call(server, turn, plan, args, out),
-            Plan::Container => Err(Refusal::Arity(spec.name.into())),
-        }
-    }
-
-    fn call(
-        &mut self,
-        server: &Arc<Server>,
-        turn: &Turn,
-        plan: commands::spec::SessionPlan,
-        args: &[&[u8]],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Refusal> {
-        let protocol = self.protocol;
-        let mut reply = Replies::new(out, protocol);
-        plan(&mut Call { session: self, server, turn: *turn }, args, &mut reply)
-    }
-
-    /// EXEC: all queued commands over one set of locks. `None`: a watched key changed.
-    pub(crate) fn run_queue(
-        &mut self,
-        server: &Arc<Server>,
-        turn: &Turn,
-        queue: &[Queued],
-        reply: &mut Replies<'_>,
-    ) -> Option<()> {
-        let engine = server.engine().clone();
-        let mut hashes: SmallVec<[u64; 16]> = SmallVec::new();
-        let mut everything = false;
-        for queued in queue {
-            let args: SmallVec<[&[u8]; 16]> = queued.args.iter().map(Vec::as_slice).collect();
-            everything |= matches!(queued.spec.plan, Plan::Data(_))
-                && matches!(queued.spec.scope, Scope::Walk | Scope::Everything);
-            key_hashes(server, queued.spec, &args, &mut hashes);
-        }
-        if let Some(flag) = &self.watch {
-            hashes.extend(flag.hashes(|key| engine.key_hash(key)));
-        }
-        let lock = if everything { LockPlan::Everything } else { LockPlan::Many(&hashes) };
-        let mut unit: Option<Unit<'_>> = Some(engine.begin(turn, self.db, lock));
-        if let (Some(flag), Some(unit)) = (&self.watch, &mut unit)
-            && unit.watch_failed(flag)
-        {
-            return None;
-        }
-        reply.array(queue.len());
-        for queued in queue {
-            let args: SmallVec<[&[u8]; 16]> = queued.args.iter().map(Vec::as_slice).collect();
-            let start = reply.buffer().len();
-            let outcome = match queued.spec.plan {
-                Plan::Data(plan) => {
-                    let unit = unit.get_or_insert_with(|| engine.begin(turn, self.db, lock));
-                    unit.set_touch(true);
-                    plan(unit, &args, reply)
-                }
-                Plan::Session(plan) => {
-                    if queued.spec.scope == Scope::Walk {
-                        // It looks at every shard itself, and must find them free.
-                        unit = None;
-                    }
-                    let outcome = plan(&mut Call { session: self, server, turn: *turn }, &args, reply);
-                    reply.set_protocol(self.protocol);
-                    if let Some(unit) = &mut unit {
-                        unit.set_db(self.db);
-                    }
-                    outcome
-                }
-                Plan::Container => Err(Refusal::Arity(queued.spec.name.into())),
-            };
-            if let Err(refusal) = outcome {
-                reply.buffer().truncate(start);
-                reply.error(&refusal.text());
+                self.reply = ReplyMode::On;
             }
         }
-        Some(())
     }
 }
 
-fn key_hashes(server: &Server, spec: &'static CommandSpec, args: &[&[u8]], out: &mut SmallVec<[u64; 16]>) {
-    let mut positions = Vec::new();
-    spec.key_positions(args, &mut positions);
-    out.extend(positions.iter().map(|(at, _)| server.engine().key_hash(args[*at])));
+enum Admitted {
+    Run,
+    Queue,
+    Wait,
+    Refuse(Vec<u8>),
 }
 
-/// Finds the subcommand and checks the number of arguments.
-fn resolve(spec: Option<&'static CommandSpec>, args: &[&[u8]]) -> Result<&'static CommandSpec, Refusal> {
-    let Some(spec) = spec else { return Err(unknown_command(args)) };
-    if spec.subcommands.is_empty() || args.len() < 2 && !matches!(spec.plan, Plan::Container) {
-        if !spec.takes(args.len()) {
-            return Err(Refusal::Arity(spec.name.into()));
-        }
-        return Ok(spec);
+impl Admitted {
+    fn refuse(text: &str) -> Self {
+        Admitted::Refuse(text.as_bytes().to_vec())
     }
-    let Some(name) = args.get(1) else { return Err(Refusal::Arity(spec.name.into())) };
-    match commands::subcommand(spec, name) {
-        Some(sub) if sub.takes(args.len()) => Ok(sub),
-        Some(sub) => Err(Refusal::Arity(format!("{}|{}", spec.name, sub.name))),
-        None => {
-            let name = quoted(name, QUOTED_MAX);
-            let container = spec.name.to_uppercase();
-            Err(Refusal::Quoted(format!("ERR unknown subcommand '{name}'. Try {container} HELP.")))
-        }
-    }
-}
-
-fn unknown_command(args: &[&[u8]]) -> Refusal {
-    let name = quoted(args[0], QUOTED_MAX);
-    let mut preview = String::new();
-    for arg in &args[1..] {
-        if preview.len() >= QUOTED_MAX {
-            break;
-        }
-        let room = QUOTED_MAX - preview.len();
-        preview.push_str(&format!("'{}' ", quoted(arg, room)));
-    }
-    Refusal::Quoted(format!("ERR unknown command '{name}', with args beginning with: {preview}"))
-}
-
-/// A client's text inside an error: cut, invalid bytes replaced, line breaks made spaces by the writer.
-fn quoted(text: &[u8], max: usize) -> String {
-    String::from_utf8_lossy(&text[..text.len().min(max)]).into_owned()
 }

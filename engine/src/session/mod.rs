@@ -1,247 +1,178 @@
-//! Sessions: one client's conversation, from bytes to bytes.
+//! A client's session: from the bytes it sent to the bytes it is answered, without any IO.
 //!
-//! [`Session::feed`] parses what has arrived, brings the keys of all complete commands near, then runs them in order, writing replies
-//! to a buffer. It does no IO: the reactor owns sockets and calls [`crate::core::Engine::end_turn`] before replies leave.
+//! A reactor (or the simulator) owns a [`Session`] per connection, one [`Lane`] of scratch memory, and one [`Server`] for all. Each
+//! [`Session::feed`] takes whole commands off the input, up to 32 at a time: their keys are hashed and prefetched, then they run in
+//! order. What a turn's commands answered may leave only after [`crate::core::Engine::end_turn`].
+//!
+//! Invariants: a command runs to its end or not at all; a client's commands run in the order they came; a queue of MULTI, a
+//! request and the replies of one feed are bounded.
 
-mod clients;
+mod call;
+pub mod clients;
+pub mod config;
 mod dispatch;
+mod feed;
+pub mod host;
+pub mod meter;
+mod resolve;
 mod server;
-mod settings;
+pub mod slowlog;
+mod transaction;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use proto::resp::{Protocol, Replies, RequestLimits, RequestParser, Requests};
-use smallvec::SmallVec;
+use proto::resp::{Protocol, RequestLimits, RequestParser};
 
-use crate::commands::{self, CommandSpec, Plan, Scope};
-use crate::core::{Engine, Turn};
+pub use call::Call;
+pub use clients::{ClientCard, Filter, Origin};
+pub use config::{Config, ConfigRefusal};
+pub use feed::{Fed, Flow, Lane};
+pub use host::{Host, ProcessFacts, ProcessUsage, ShutdownRequest};
+pub use resolve::{Resolved, resolve};
+pub use server::{Paused, Rates, Server, Traffic};
+pub(crate) use transaction::exec as run_exec;
+
 use crate::state::watch::WatchFlag;
+use transaction::Queue;
 
-pub use clients::{ClientHandle, Clients};
-pub use server::{Host, ProcessFacts, Server, ServerStats};
-pub use settings::{SettingError, Settings};
-
-/// Complete commands parsed and prefetched at a time.
-const PIPELINE_MAX: usize = 32;
-/// Arguments kept without allocation.
-pub type Args<'a> = SmallVec<[&'a [u8]; 16]>;
-
-/// What the connection does next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Flow {
-    /// Feed again when more arrives.
-    Open,
-    /// Send what was written, then close.
-    Close,
-    /// Replies fill the output buffer: feed again, with the same input, when they have drained.
-    Full,
-    /// CLIENT PAUSE holds the next command: feed again later.
-    Paused,
-}
-
-/// What a feed took and decided.
-#[derive(Clone, Copy, Debug)]
-pub struct Fed {
-    /// Bytes of the input's front that are done with.
-    pub consumed: usize,
-    pub flow: Flow,
-}
-
-/// A queued command of a transaction.
-pub(crate) struct Queued {
-    pub spec: &'static CommandSpec,
-    pub args: Vec<Vec<u8>>,
-}
-
-/// MULTI's state.
-#[derive(Default)]
-pub(crate) struct Transaction {
-    pub queue: Vec<Queued>,
-    pub bytes: usize,
-    /// A command was refused while queueing: EXEC will abort.
-    pub broken: bool,
-}
-
-/// CLIENT REPLY's state.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// CLIENT REPLY.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum ReplyMode {
+    #[default]
     On,
     Off,
-    /// The reply of the next command is left out.
+    /// The next command is not answered.
     SkipNext,
+    /// This command is not answered.
     Skip,
 }
 
-/// See the module.
+/// One client's state.
 pub struct Session {
-    pub(crate) client: Arc<ClientHandle>,
+    card: Arc<ClientCard>,
     parser: RequestParser,
-    requests: Requests,
-    pub(crate) protocol: Protocol,
     pub(crate) db: u32,
+    pub(crate) protocol: Protocol,
     pub(crate) authenticated: bool,
-    pub(crate) transaction: Option<Transaction>,
-    pub(crate) watch: Option<Arc<WatchFlag>>,
-    pub(crate) reply_mode: ReplyMode,
+    pub(crate) reply: ReplyMode,
+    pub(crate) name: String,
+    pub(crate) lib_name: String,
+    pub(crate) lib_version: String,
+    pub(crate) no_evict: bool,
+    pub(crate) no_touch: bool,
+    /// Close once the replies so far are sent.
     pub(crate) closing: bool,
-}
-
-/// What a session command may reach.
-pub struct Call<'c> {
-    pub(crate) session: &'c mut Session,
-    pub(crate) server: &'c Arc<Server>,
-    turn: Turn,
-}
-
-impl Call<'_> {
-    pub fn engine(&self) -> &Arc<Engine> {
-        self.server.engine()
-    }
-
-    pub fn turn(&self) -> Turn {
-        self.turn
-    }
+    queue: Option<Box<Queue>>,
+    watch: Option<Arc<WatchFlag>>,
+    last: Option<Resolved>,
+    /// The parser's view of the input or of its limits is out of date.
+    reparse: bool,
 }
 
 impl Session {
-    pub fn new(server: &Server, client: Arc<ClientHandle>) -> Self {
-        let limits = RequestLimits::default();
-        Session {
-            client,
-            parser: RequestParser::new(limits),
-            requests: Requests::new(),
-            protocol: Protocol::Resp2,
+    pub fn new(server: &Server, origin: Origin, now_ms: u64) -> Self {
+        let authenticated = !server.config.live().needs_password.load(Relaxed);
+        let mut session = Session {
+            card: server.clients.register(origin, now_ms),
+            parser: RequestParser::new(RequestLimits::default()),
             db: 0,
-            authenticated: server.password().is_none(),
-            transaction: None,
-            watch: None,
-            reply_mode: ReplyMode::On,
+            protocol: Protocol::Resp2,
+            authenticated,
+            reply: ReplyMode::On,
+            name: String::new(),
+            lib_name: String::new(),
+            lib_version: String::new(),
+            no_evict: false,
+            no_touch: false,
             closing: false,
-        }
+            queue: None,
+            watch: None,
+            last: None,
+            reparse: false,
+        };
+        session.restart_parser(server);
+        session
     }
 
-    /// The client as CLIENT LIST sees it.
-    pub fn client(&self) -> &Arc<ClientHandle> {
-        &self.client
+    pub fn id(&self) -> u64 {
+        self.card.id
     }
 
-    /// Input bytes without which another feed is useless; 0 when unknown. Lets the reader make room at once for a large argument.
-    pub fn need(&self) -> usize {
+    pub fn card(&self) -> &Arc<ClientCard> {
+        &self.card
+    }
+
+    /// Bytes of input that complete the argument now arriving, counted from the first byte not consumed; 0 when not known.
+    pub fn input_needed(&self) -> usize {
         self.parser.need()
     }
 
-    /// Runs the complete commands at the front of `input`, appending replies to `out`, until there are none, or `out` grows past
-    /// `out_max`.
-    pub fn feed(
-        &mut self,
-        server: &Arc<Server>,
-        turn: &Turn,
-        input: &[u8],
-        out: &mut Vec<u8>,
-        out_max: usize,
-    ) -> Fed {
-        self.parser.limits.bulk_bytes_max = server.bulk_bytes_max();
-        self.parser.limits.unauthenticated = !self.authenticated;
-        let mut consumed = 0;
-        let mut requests = std::mem::take(&mut self.requests);
-        let flow = loop {
-            if out.len() >= out_max {
-                break Flow::Full;
-            }
-            let rest = &input[consumed..];
-            if rest.is_empty() {
-                break Flow::Open;
-            }
-            match self.parser.parse(rest, PIPELINE_MAX, &mut requests) {
-                Ok(taken) if requests.is_empty() => {
-                    consumed += taken;
-                    if taken == 0 {
-                        break Flow::Open;
-                    }
-                }
-                Ok(taken) => match self.run(server, turn, rest, &requests, out) {
-                    (_, Flow::Open) => consumed += taken,
-                    (done, flow) => {
-                        // What was parsed behind a pause is parsed again.
-                        consumed += done;
-                        self.parser = RequestParser::new(self.parser.limits);
-                        break flow;
-                    }
-                },
-                Err(error) => {
-                    Replies::new(out, self.protocol).error(&format!("ERR {error}"));
-                    break Flow::Close;
-                }
-            }
+    /// The connection is gone: the session leaves nothing behind.
+    pub fn close(&mut self, server: &Server) {
+        self.unwatch(server);
+        self.queue = None;
+        server.clients.remove(self.card.id);
+    }
+
+    /// Forgets what the parser knows of a request not yet complete: its bytes are still in the input.
+    fn restart_parser(&mut self, server: &Server) {
+        let limits = RequestLimits {
+            bulk_bytes_max: server.config.live().bulk_bytes_max.load(Relaxed) as usize,
+            unauthenticated: !self.authenticated,
+            ..RequestLimits::default()
         };
-        self.requests = requests;
-        Fed { consumed, flow }
+        self.parser = RequestParser::new(limits);
+        self.reparse = false;
     }
 
-    /// Runs parsed commands in order; returns the input bytes of those that ran.
-    fn run(
-        &mut self,
-        server: &Arc<Server>,
-        turn: &Turn,
-        input: &[u8],
-        requests: &Requests,
-        out: &mut Vec<u8>,
-    ) -> (usize, Flow) {
-        let engine = server.engine();
-        let mut specs: SmallVec<[Option<&'static CommandSpec>; PIPELINE_MAX]> = SmallVec::new();
-        for i in 0..requests.len() {
-            specs.push(commands::lookup(requests.arg(i, 0, input)));
-        }
-        // First keys of all commands: slots, then entries, come near while we go over the others.
-        if requests.len() > 1 && self.transaction.is_none() {
-            let mut hashes: SmallVec<[u64; PIPELINE_MAX]> = SmallVec::new();
-            for (i, spec) in specs.iter().enumerate() {
-                let first = spec.and_then(|s| s.keys.first()).map(|k| k.begin);
-                if let Some(first) = first.filter(|first| *first < requests.arg_count(i)) {
-                    let hash = engine.key_hash(requests.arg(i, first, input));
-                    engine.prefetch_slot(self.db, hash);
-                    hashes.push(hash);
-                }
-            }
-            hashes.iter().for_each(|hash| engine.prefetch_entry(self.db, *hash));
-        }
-        let mut args: Args<'_> = SmallVec::new();
-        for (i, spec) in specs.iter().enumerate() {
-            if let Some(spec) = spec
-                && server.paused(turn.now_ms, spec)
-                && self.transaction.is_none()
-            {
-                return (i.checked_sub(1).map_or(0, |before| requests.end(before)), Flow::Paused);
-            }
-            args.clear();
-            args.extend(requests.args_of(i, input));
-            self.command(server, turn, *spec, &args, out);
-            if self.closing || self.client.is_killed() {
-                return (requests.end(i), Flow::Close);
-            }
-        }
-        server.stats().commands.fetch_add(requests.len() as u64, std::sync::atomic::Ordering::Relaxed);
-        (requests.len(), Flow::Open)
+    pub(crate) fn set_authenticated(&mut self, authenticated: bool) {
+        self.reparse |= self.authenticated != authenticated;
+        self.authenticated = authenticated;
     }
 
-    /// Forgets WATCHed keys.
-    pub(crate) fn unwatch(&mut self, engine: &Engine) {
+    pub(crate) fn set_name(&mut self, name: &[u8]) {
+        self.name = String::from_utf8_lossy(name).into_owned();
+    }
+
+    /// RESET: as a new connection, but for the authentication's sake of a password set since.
+    pub(crate) fn reset(&mut self, server: &Server) {
+        self.discard(server);
+        self.db = 0;
+        self.protocol = Protocol::Resp2;
+        self.reply = ReplyMode::On;
+        self.name = String::new();
+        self.no_evict = false;
+        self.no_touch = false;
+        self.set_authenticated(!server.config.live().needs_password.load(Relaxed));
+    }
+
+    /// Ends every watch.
+    pub(crate) fn unwatch(&mut self, server: &Server) {
         if let Some(flag) = self.watch.take() {
-            engine.unwatch(&flag);
+            server.engine().unwatch(&flag);
         }
     }
 
-    /// The connection is gone: lets go of everything that outlives it.
-    pub fn finish(mut self, server: &Server) {
-        self.unwatch(server.engine());
-        server.clients().remove(self.client.id);
+    /// Shows others what this client is doing.
+    fn publish(&self, now_ms: u64) {
+        let mut published = self.card.published.lock();
+        published.active_ms = now_ms;
+        published.db = self.db;
+        published.last = self.last;
+        published.protocol = self.protocol;
+        published.multi = self.queue.as_ref().map_or(-1, |q| q.len() as i64);
+        published.multi_bytes = self.queue.as_ref().map_or(0, |q| q.bytes());
+        published.dirty = self.watch.as_ref().is_some_and(|w| w.is_dirty());
+        published.no_evict = self.no_evict;
+        published.no_touch = self.no_touch;
+        published.closing = self.closing;
+        if published.name != self.name {
+            published.name.clone_from(&self.name);
+        }
+        if published.lib_name != self.lib_name || published.lib_version != self.lib_version {
+            published.lib_name.clone_from(&self.lib_name);
+            published.lib_version.clone_from(&self.lib_version);
+        }
     }
-}
-
-/// A data command's locks: one key in the commonest case.
-pub(crate) fn is_single_key(spec: &CommandSpec) -> bool {
-    use commands::spec::FindKeys;
-    matches!(spec.plan, Plan::Data(_))
-        && spec.scope == Scope::Keys
-        && matches!(spec.keys, [k] if matches!(k.find, FindKeys::Range { last: 0, .. }))
 }

@@ -1,94 +1,90 @@
-//! What all sessions of a node share.
+//! What all sessions of a process share: the engine, settings, clients, counters and the pause.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use parking_lot::RwLock;
+use parking_lot::Mutex;
 
 use super::clients::Clients;
-use super::settings::Settings;
-use crate::commands::{CommandSpec, Flags};
+use super::config::{Config, ConfigRefusal};
+use super::host::Host;
+use super::meter::Counters;
+use super::slowlog::SlowLog;
 use crate::core::Engine;
 
-/// Facts about the process, for INFO.
-#[derive(Clone, Debug, Default)]
-pub struct ProcessFacts {
-    pub pid: u32,
-    pub uptime_seconds: u64,
-    pub rss_bytes: u64,
-    pub rss_peak_bytes: u64,
-    /// Seconds of CPU, user and system.
-    pub cpu_user: f64,
-    pub cpu_system: f64,
-    pub os: String,
-    pub executable: String,
-    pub config_file: String,
-    pub port: u16,
-    pub threads: usize,
-    pub run_id: String,
-    /// Links to peers as `name:value` lines.
-    pub links: Vec<String>,
-}
-
-/// What the process does for sessions. Implemented by `cmd`, and by the simulator.
-pub trait Host: Send + Sync {
-    fn facts(&self) -> ProcessFacts;
-
-    /// Unix microseconds.
-    fn now_us(&self) -> u64;
-
-    /// Blocks the calling reactor (DEBUG SLEEP).
-    fn sleep_ms(&self, ms: u64);
-
-    /// Wakes every reactor: something changed that concerns other connections (CLIENT KILL, UNPAUSE).
-    fn wake(&self);
-
-    /// Ends the process cleanly, soon.
-    fn request_shutdown(&self);
-
-    /// A setting changed at run time.
-    fn setting_changed(&self, name: &str, value: &str);
-}
-
-/// Counters of sessions.
+/// Traffic, counted by the reactors.
 #[derive(Default, Debug)]
-pub struct ServerStats {
-    pub commands: AtomicU64,
-    pub errors: AtomicU64,
+pub struct Traffic {
     pub connections: AtomicU64,
     pub rejected: AtomicU64,
-    pub input_bytes: AtomicU64,
-    pub output_bytes: AtomicU64,
+    pub bytes_in: AtomicU64,
+    pub bytes_out: AtomicU64,
+    pub reads: AtomicU64,
+    pub writes: AtomicU64,
+    /// Clients closed because their unsent replies grew past the limit.
+    pub output_limited: AtomicU64,
+}
+
+/// Who waits while clients are paused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Paused {
+    Writes,
+    All,
+}
+
+#[derive(Default)]
+struct Pause {
+    until_ms: AtomicU64,
+    all: AtomicBool,
+}
+
+/// Rates over the last samples.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Rates {
+    pub calls_per_second: u64,
+    pub in_per_second: u64,
+    pub out_per_second: u64,
+}
+
+const SAMPLES: usize = 16;
+
+#[derive(Default)]
+struct Sampler {
+    /// (ms, calls, in, out) at each sample, oldest first.
+    samples: std::collections::VecDeque<(u64, u64, u64, u64)>,
+    rss_peak: u64,
 }
 
 /// See the module.
 pub struct Server {
     engine: Arc<Engine>,
-    host: Box<dyn Host>,
-    settings: RwLock<Settings>,
-    clients: Clients,
-    stats: ServerStats,
-    bulk_bytes_max: AtomicUsize,
-    query_bytes_max: AtomicUsize,
-    pause_until_ms: AtomicU64,
-    pause_all: AtomicBool,
+    host: Arc<dyn Host>,
+    pub config: Config,
+    pub clients: Clients,
+    pub counters: Counters,
+    pub traffic: Traffic,
+    pub slowlog: SlowLog,
+    pause: Pause,
+    sampler: Mutex<Sampler>,
+    pub started_ms: u64,
 }
 
 impl Server {
-    pub fn new(engine: Arc<Engine>, settings: Settings, host: Box<dyn Host>) -> Arc<Self> {
+    pub fn new(engine: Arc<Engine>, host: Arc<dyn Host>, config: Config, now_ms: u64) -> Self {
         let server = Server {
             engine,
             host,
-            settings: RwLock::new(settings),
+            config,
             clients: Clients::default(),
-            stats: ServerStats::default(),
-            bulk_bytes_max: AtomicUsize::new(0),
-            query_bytes_max: AtomicUsize::new(0),
-            pause_until_ms: AtomicU64::new(0),
-            pause_all: AtomicBool::new(false),
+            counters: Counters::default(),
+            traffic: Traffic::default(),
+            slowlog: SlowLog::default(),
+            pause: Pause::default(),
+            sampler: Mutex::default(),
+            started_ms: now_ms,
         };
-        server.apply_settings();
-        Arc::new(server)
+        server.engine.set_string_bytes_max(server.config.live().bulk_bytes_max.load(Relaxed));
+        server
     }
 
     pub fn engine(&self) -> &Arc<Engine> {
@@ -99,62 +95,88 @@ impl Server {
         &*self.host
     }
 
-    pub fn clients(&self) -> &Clients {
-        &self.clients
+    /// CONFIG SET, with everything that follows from it.
+    pub fn configure(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), ConfigRefusal> {
+        for (name, value) in self.config.set(pairs)? {
+            match name {
+                "proto-max-bulk-len" => {
+                    self.engine.set_string_bytes_max(self.config.live().bulk_bytes_max.load(Relaxed));
+                }
+                _ => self.host.configured(name, &value),
+            }
+        }
+        Ok(())
     }
 
-    pub fn stats(&self) -> &ServerStats {
-        &self.stats
+    /// CLIENT PAUSE: a longer or stricter pause in force stays.
+    pub fn pause(&self, until_ms: u64, paused: Paused, now_ms: u64) {
+        let in_force = self.paused(now_ms).is_some();
+        if in_force {
+            self.pause.until_ms.fetch_max(until_ms, Relaxed);
+            self.pause.all.fetch_or(paused == Paused::All, Relaxed);
+        } else {
+            self.pause.all.store(paused == Paused::All, Relaxed);
+            self.pause.until_ms.store(until_ms, Relaxed);
+        }
     }
 
-    pub fn settings(&self) -> &RwLock<Settings> {
-        &self.settings
-    }
-
-    /// Takes over what the settings say now.
-    pub(crate) fn apply_settings(&self) {
-        let settings = self.settings.read();
-        let bulk = settings.number("proto-max-bulk-len");
-        self.bulk_bytes_max.store(bulk as usize, Relaxed);
-        self.engine.set_string_bytes_max(bulk);
-        self.query_bytes_max.store(settings.number("client-query-buffer-limit") as usize, Relaxed);
-    }
-
-    pub(crate) fn bulk_bytes_max(&self) -> usize {
-        self.bulk_bytes_max.load(Relaxed)
-    }
-
-    /// `client-query-buffer-limit`, bytes.
-    pub fn query_bytes_max(&self) -> usize {
-        self.query_bytes_max.load(Relaxed)
-    }
-
-    /// `requirepass`, when set.
-    pub fn password(&self) -> Option<String> {
-        let settings = self.settings.read();
-        let password = settings.text("requirepass");
-        (!password.is_empty()).then(|| password.to_string())
-    }
-
-    /// Holds commands back until a moment (Unix ms): all, or only those that write.
-    pub(crate) fn pause(&self, until_ms: u64, all: bool) {
-        self.pause_all.store(all, Relaxed);
-        self.pause_until_ms.fetch_max(until_ms, Relaxed);
-    }
-
-    pub(crate) fn unpause(&self) {
-        self.pause_until_ms.store(0, Relaxed);
-        self.host.wake();
+    pub fn unpause(&self) {
+        self.pause.until_ms.store(0, Relaxed);
     }
 
     #[inline]
-    pub(super) fn paused(&self, now_ms: u64, spec: &CommandSpec) -> bool {
-        let until_ms = self.pause_until_ms.load(Relaxed);
-        if until_ms <= now_ms {
-            return false;
+    pub fn paused(&self, now_ms: u64) -> Option<Paused> {
+        if self.pause.until_ms.load(Relaxed) <= now_ms {
+            return None;
         }
-        // CLIENT must get through, or nothing could end the pause.
-        let held = self.pause_all.load(Relaxed) || spec.flags.has(Flags::WRITE) || spec.name == "exec";
-        held && spec.name != "client"
+        Some(if self.pause.all.load(Relaxed) { Paused::All } else { Paused::Writes })
+    }
+
+    /// Takes a sample for the rates; call about ten times a second.
+    pub fn sample(&self, now_ms: u64) {
+        let calls = self.counters.calls();
+        let (inward, outward) = (self.traffic.bytes_in.load(Relaxed), self.traffic.bytes_out.load(Relaxed));
+        let rss = self.host.usage().rss;
+        let mut sampler = self.sampler.lock();
+        sampler.rss_peak = sampler.rss_peak.max(rss);
+        sampler.samples.push_back((now_ms, calls, inward, outward));
+        if sampler.samples.len() > SAMPLES {
+            sampler.samples.pop_front();
+        }
+    }
+
+    pub fn rates(&self) -> Rates {
+        let sampler = self.sampler.lock();
+        let (Some(first), Some(last)) = (sampler.samples.front(), sampler.samples.back()) else {
+            return Rates::default();
+        };
+        let ms = last.0.saturating_sub(first.0).max(1);
+        let per_second = |a: u64, b: u64| b.saturating_sub(a) * 1000 / ms;
+        Rates {
+            calls_per_second: per_second(first.1, last.1),
+            in_per_second: per_second(first.2, last.2),
+            out_per_second: per_second(first.3, last.3),
+        }
+    }
+
+    /// Most resident memory seen, bytes.
+    pub fn rss_peak(&self) -> u64 {
+        self.sampler.lock().rss_peak
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset_stats(&self) {
+        self.counters.reset();
+        let t = &self.traffic;
+        for counter in
+            [&t.connections, &t.rejected, &t.bytes_in, &t.bytes_out, &t.reads, &t.writes, &t.output_limited]
+        {
+            counter.store(0, Relaxed);
+        }
+        let mut sampler = self.sampler.lock();
+        sampler.samples.clear();
+        sampler.rss_peak = 0;
+        drop(sampler);
+        self.engine.reset_stats();
     }
 }

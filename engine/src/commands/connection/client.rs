@@ -1,212 +1,98 @@
-//! CLIENT's subcommands but KILL.
-
-use std::sync::atomic::Ordering::Relaxed;
+//! CLIENT on the own connection.
 
 use proto::resp::Replies;
 
-use super::help;
-use crate::commands::args::{self, is};
-use crate::number::parse_i64;
+use crate::commands::args::is;
 use crate::refusal::Refusal;
 use crate::session::{Call, ReplyMode};
 
-type Outcome = Result<(), Refusal>;
-
-/// A client's name holds printable characters only, so that CLIENT LIST stays readable by machines.
-pub(super) fn check_name(name: &[u8]) -> Outcome {
+/// A name that CLIENT LIST can print: no spaces, newlines or other special characters.
+pub(super) fn checked_name<'a>(name: &'a [u8], what: &str) -> Result<&'a [u8], Refusal> {
     if name.iter().all(|b| (b'!'..=b'~').contains(b)) {
-        return Ok(());
+        return Ok(name);
     }
-    Err(Refusal::Text("ERR Client names cannot contain spaces, newlines or special characters."))
+    Err(Refusal::Quoted(format!("ERR {what} cannot contain spaces, newlines or special characters.")))
 }
 
-pub fn client_id(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    reply.integer(call.session.client.id as i64);
+pub fn client_id(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    reply.integer(call.session.id() as i64);
     Ok(())
 }
 
-pub fn client_info(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    let line = call.session.client.describe(call.turn().now_ms) + "\n";
+pub fn client_info(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let mut line = String::new();
+    call.session.card().describe(call.now_ms(), &mut line);
+    line.push('\n');
     reply.verbatim("txt", line.as_bytes());
     Ok(())
 }
 
-pub fn client_list(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    let all = call.server.clients().all();
-    let mut wanted = None;
-    let mut none = false;
-    match &args[2..] {
-        [] => {}
-        [word, kind] if is(word, "type") => {
-            let known = ["normal", "master", "slave", "replica", "pubsub"];
-            match known.iter().find(|k| is(kind, k)) {
-                Some(kind) => none = *kind != "normal",
-                None => {
-                    let kind = String::from_utf8_lossy(kind);
-                    return Err(Refusal::Quoted(format!("ERR Unknown client type '{kind}'")));
-                }
-            }
-        }
-        [word, ids @ ..] if is(word, "id") && !ids.is_empty() => {
-            let invalid = Refusal::Text("ERR Invalid client ID");
-            let ids: Option<Vec<u64>> =
-                ids.iter().map(|id| parse_i64(id).and_then(|id| u64::try_from(id).ok())).collect();
-            wanted = Some(ids.ok_or(invalid)?);
-        }
-        _ => return Err(Refusal::Syntax),
-    }
-    let mut out = String::new();
-    for client in all {
-        if !none && wanted.as_ref().is_none_or(|ids| ids.contains(&client.id)) {
-            out.push_str(&client.describe(call.turn().now_ms));
-            out.push('\n');
-        }
-    }
-    reply.verbatim("txt", out.as_bytes());
-    Ok(())
-}
-
-pub fn client_getname(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    match call.session.client.name() {
-        name if name.is_empty() => reply.null(),
+pub fn client_getname(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    match call.session.name.as_str() {
+        "" => reply.null(),
         name => reply.bulk(name.as_bytes()),
     }
     Ok(())
 }
 
-pub fn client_setname(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    check_name(args[2])?;
-    call.session.client.set_name(String::from_utf8_lossy(args[2]).into_owned());
+pub fn client_setname(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    call.session.set_name(checked_name(args[2], "Client names")?);
     reply.ok();
     Ok(())
 }
 
-pub fn client_reply(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    match args[2] {
-        word if is(word, "on") => {
-            call.session.reply_mode = ReplyMode::On;
-            reply.ok();
-        }
-        word if is(word, "off") => call.session.reply_mode = ReplyMode::Off,
-        word if is(word, "skip") => {
-            if call.session.reply_mode != ReplyMode::Off {
-                call.session.reply_mode = ReplyMode::SkipNext;
-            }
-        }
-        _ => return Err(Refusal::Syntax),
+/// As Redis 7.2: client libraries send it at once after connecting.
+pub fn client_setinfo(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let (which, value) = (args[2], args[3]);
+    let text = || String::from_utf8_lossy(value).into_owned();
+    if is(which, "lib-name") {
+        checked_name(value, "lib-name")?;
+        call.session.lib_name = text();
+    } else if is(which, "lib-ver") {
+        checked_name(value, "lib-ver")?;
+        call.session.lib_version = text();
+    } else {
+        let which = String::from_utf8_lossy(which);
+        return Err(Refusal::Quoted(format!("ERR Unrecognized option '{which}'")));
     }
-    Ok(())
-}
-
-pub fn client_pause(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    let all = match args.get(3) {
-        None => true,
-        Some(word) if is(word, "all") => true,
-        Some(word) if is(word, "write") => false,
-        Some(_) => return Err(Refusal::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
-    };
-    let not_integer = Refusal::Text("ERR timeout is not an integer or out of range");
-    let ms = parse_i64(args[2]).ok_or(not_integer)?;
-    if ms < 0 {
-        return Err(Refusal::Text("ERR timeout is negative"));
-    }
-    let until_ms = call.turn().now_ms.saturating_add(ms as u64);
-    call.server.pause(until_ms, all);
     reply.ok();
     Ok(())
 }
 
-pub fn client_unpause(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    call.server.unpause();
-    reply.ok();
-    Ok(())
-}
-
-pub fn client_no_evict(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    let on = match args[2] {
-        word if is(word, "on") => true,
-        word if is(word, "off") => false,
-        _ => return Err(Refusal::Syntax),
-    };
-    call.session.client.no_evict.store(on, Relaxed);
-    reply.ok();
-    Ok(())
-}
-
-pub fn client_unblock(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    if let Some(word) = args.get(3)
-        && !is(word, "timeout")
-        && !is(word, "error")
-    {
-        return Err(Refusal::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
-    }
-    args::integer(args[2])?;
-    // No command blocks yet.
-    let _ = call;
-    reply.integer(0);
-    Ok(())
-}
-
-const NO_TRACKING: Refusal =
-    Refusal::Text("ERR client tracking is not available in this version of Atoll; see docs/commands.md");
-
-pub fn client_tracking(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    match args[2] {
-        word if is(word, "off") => {
-            reply.ok();
-            Ok(())
-        }
-        word if is(word, "on") => Err(NO_TRACKING),
+fn on_off(word: &[u8]) -> Result<bool, Refusal> {
+    match word {
+        w if is(w, "on") => Ok(true),
+        w if is(w, "off") => Ok(false),
         _ => Err(Refusal::Syntax),
     }
 }
 
-pub fn client_caching(_: &mut Call<'_>, _: &[&[u8]], _: &mut Replies<'_>) -> Outcome {
-    Err(Refusal::Text(
-        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
-    ))
-}
-
-pub fn client_getredir(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    reply.integer(-1);
+pub fn client_no_evict(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    call.session.no_evict = on_off(args[2])?;
+    reply.ok();
     Ok(())
 }
 
-pub fn client_trackinginfo(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    reply.map(3);
-    reply.bulk(b"flags");
-    reply.set(1);
-    reply.bulk(b"off");
-    reply.bulk(b"redirect");
-    reply.integer(-1);
-    reply.bulk(b"prefixes");
-    reply.array(0);
+/// As Redis 7.2.
+pub fn client_no_touch(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    call.session.no_touch = on_off(args[2])?;
+    reply.ok();
     Ok(())
 }
 
-pub fn client_help(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    help(
-        reply,
-        "CLIENT",
-        &[
-            ("GETNAME", "Return the name of the current connection."),
-            ("ID", "Return the ID of the current connection."),
-            ("INFO", "Return information about the current client connection."),
-            ("KILL <ip:port>", "Kill connection made from <ip:port>."),
-            (
-                "KILL <option> <value> [<option> <value> [...]]",
-                "Kill connections by ID, TYPE, USER, ADDR, LADDR or SKIPME.",
-            ),
-            ("LIST [TYPE normal|...] [ID id ...]", "Return information about client connections."),
-            ("NO-EVICT (ON|OFF)", "Protect current client connection from eviction."),
-            (
-                "PAUSE <timeout> [WRITE|ALL]",
-                "Suspend all, or just write, clients for <timeout> milliseconds.",
-            ),
-            ("REPLY (ON|OFF|SKIP)", "Control the replies sent to the current connection."),
-            ("SETNAME <name>", "Assign the name <name> to the current connection."),
-            ("UNPAUSE", "Stop the current client pause, resuming traffic."),
-        ],
-    );
+pub fn client_reply(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let word = args[2];
+    if is(word, "on") {
+        call.session.reply = ReplyMode::On;
+        reply.ok();
+    } else if is(word, "off") {
+        call.session.reply = ReplyMode::Off;
+    } else if is(word, "skip") {
+        if call.session.reply != ReplyMode::Off {
+            call.session.reply = ReplyMode::SkipNext;
+        }
+    } else {
+        return Err(Refusal::Syntax);
+    }
     Ok(())
 }

@@ -1,22 +1,23 @@
-//! Commands about the connection.
+//! Commands on the connection itself.
 
+mod auth;
 mod client;
-mod hello;
-mod kill;
+mod clients;
+mod tracking;
 
-use proto::resp::{Protocol, Replies};
+use proto::resp::Replies;
 
-use super::args;
+use crate::commands::args::integer;
 use crate::refusal::Refusal;
-use crate::session::{Call, ReplyMode};
+use crate::session::Call;
 
+pub use auth::{auth, hello};
 pub use client::{
-    client_caching, client_getname, client_getredir, client_help, client_id, client_info, client_list,
-    client_no_evict, client_pause, client_reply, client_setname, client_tracking, client_trackinginfo,
-    client_unblock, client_unpause,
+    client_getname, client_id, client_info, client_no_evict, client_no_touch, client_reply, client_setinfo,
+    client_setname,
 };
-pub use hello::{auth, hello};
-pub use kill::client_kill;
+pub use clients::{client_help, client_kill, client_list, client_pause, client_unblock, client_unpause};
+pub use tracking::{client_caching, client_getredir, client_tracking, client_trackinginfo};
 
 pub fn ping(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     match args {
@@ -33,10 +34,18 @@ pub fn echo(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result
 }
 
 pub fn select(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let db = i32::try_from(args::integer(args[1])?).map_err(|_| Refusal::NotInteger)?;
-    let known = u32::try_from(db).ok().filter(|db| *db < call.engine().databases());
-    call.session.db = known.ok_or(Refusal::DbIndexOutOfRange)?;
+    let number = integer(args[1])?;
+    let number = i32::try_from(number).map_err(|_| Refusal::NotInteger)?;
+    let db = u32::try_from(number).ok().filter(|db| *db < call.engine().databases());
+    call.session.db = db.ok_or(Refusal::DbIndexOutOfRange)?;
     reply.ok();
+    Ok(())
+}
+
+pub fn reset(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    call.session.reset(call.server);
+    reply.set_protocol(call.session.protocol);
+    reply.simple("RESET");
     Ok(())
 }
 
@@ -44,34 +53,4 @@ pub fn quit(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result
     call.session.closing = true;
     reply.ok();
     Ok(())
-}
-
-pub fn reset(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let engine = call.engine().clone();
-    let session = &mut *call.session;
-    session.transaction = None;
-    session.client.queued.store(-1, std::sync::atomic::Ordering::Relaxed);
-    session.unwatch(&engine);
-    session.protocol = Protocol::Resp2;
-    session.client.resp3.store(false, std::sync::atomic::Ordering::Relaxed);
-    session.client.set_name(String::new());
-    session.client.no_evict.store(false, std::sync::atomic::Ordering::Relaxed);
-    session.reply_mode = ReplyMode::On;
-    session.db = 0;
-    session.authenticated = call.server.password().is_none();
-    reply.set_protocol(Protocol::Resp2);
-    reply.simple("RESET");
-    Ok(())
-}
-
-/// The answer of a container's HELP, as Redis lays it out.
-pub(in crate::commands) fn help(reply: &mut Replies<'_>, name: &str, lines: &[(&str, &str)]) {
-    reply.array(lines.len() * 2 + 3);
-    reply.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    for (usage, what) in lines {
-        reply.simple(usage);
-        reply.simple(&format!("    {what}"));
-    }
-    reply.simple("HELP");
-    reply.simple("    Prints this help.");
 }

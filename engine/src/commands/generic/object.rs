@@ -2,7 +2,7 @@
 
 use proto::resp::Replies;
 
-use crate::commands::connection::help;
+use crate::commands::help;
 use crate::core::Unit;
 use crate::refusal::Refusal;
 
@@ -59,26 +59,22 @@ pub fn object_freq(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>)
 }
 
 pub fn object_help(_: &mut Unit<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    help(
+    help::answer(
         reply,
         "OBJECT",
         &[
-            (
-                "ENCODING <key>",
-                "Return the kind of internal representation used in order to store the value associated with a <key>.",
-            ),
-            (
-                "FREQ <key>",
-                "Return the access frequency index of the <key>. The returned integer is proportional to the logarithm of the recent access frequency of the key.",
-            ),
-            (
-                "IDLETIME <key>",
-                "Return the idle time of the <key>, that is the approximated number of seconds elapsed since the last access to the key.",
-            ),
-            (
-                "REFCOUNT <key>",
-                "Return the number of references of the value associated with the specified <key>.",
-            ),
+            "ENCODING <key>",
+            "    Return the kind of internal representation used in order to store the value",
+            "    associated with a <key>.",
+            "FREQ <key>",
+            "    Return the access frequency index of the <key>. The returned integer is",
+            "    proportional to the logarithm of the recent access frequency of the key.",
+            "IDLETIME <key>",
+            "    Return the idle time of the <key>, that is the approximated number of",
+            "    seconds elapsed since the last access to the key.",
+            "REFCOUNT <key>",
+            "    Return the number of references of the value associated with the specified",
+            "    <key>.",
         ],
     );
     Ok(())

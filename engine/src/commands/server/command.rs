@@ -3,213 +3,262 @@
 use proto::resp::Replies;
 
 use crate::commands::args::is;
-use crate::commands::connection::help;
-use crate::commands::spec::{CommandSpec, FindKeys, KeySpec};
-use crate::commands::{self};
+use crate::commands::spec::{CommandSpec, FindKeys, Flags, KeySpec};
+use crate::commands::{all, help, lookup, subcommand};
 use crate::glob;
 use crate::refusal::Refusal;
-use crate::session::Call;
+use crate::session::{Call, resolve};
 
-type Outcome = Result<(), Refusal>;
-
-pub fn command(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    reply.array(commands::all().count());
-    commands::all().for_each(|spec| describe(spec, "", reply));
+pub fn command(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    reply.array(all().count());
+    all().for_each(|spec| describe(spec, None, reply));
     Ok(())
 }
 
-pub fn command_count(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    reply.integer(commands::all().count() as i64);
+pub fn command_count(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    reply.integer(all().count() as i64);
     Ok(())
 }
 
-pub fn command_info(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
+pub fn command_info(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     if args.len() == 2 {
         return command(call, args, reply);
     }
     reply.array(args.len() - 2);
     for name in &args[2..] {
         match named(name) {
-            Some((spec, container)) => describe(spec, container, reply),
-            None => reply.null_array(),
+            Some((spec, parent)) => describe(spec, parent, reply),
+            None => reply.null(),
         }
     }
     Ok(())
 }
 
-/// Finds `get` or `config|get`; the second part is the container's name.
-pub(super) fn named(name: &[u8]) -> Option<(&'static CommandSpec, &'static str)> {
+/// A command by name, a subcommand by `container|name`.
+pub(super) fn named(name: &[u8]) -> Option<(&'static CommandSpec, Option<&'static CommandSpec>)> {
     match name.iter().position(|b| *b == b'|') {
-        None => commands::lookup(name).map(|spec| (spec, "")),
-        Some(at) => {
-            let container = commands::lookup(&name[..at])?;
-            Some((commands::subcommand(container, &name[at + 1..])?, container.name))
+        None => Some((lookup(name)?, None)),
+        Some(bar) => {
+            let parent = lookup(&name[..bar])?;
+            Some((subcommand(parent, &name[bar + 1..])?, Some(parent)))
         }
     }
 }
 
-pub(super) fn full_name(spec: &CommandSpec, container: &str) -> String {
-    if container.is_empty() { spec.name.into() } else { format!("{container}|{}", spec.name) }
+pub(super) fn full_name(spec: &CommandSpec, parent: Option<&CommandSpec>) -> String {
+    parent.map_or_else(|| spec.name.into(), |p| format!("{}|{}", p.name, spec.name))
 }
 
-/// First key, last key and step as clients before Redis 7 read them.
-fn legacy_range(keys: &[KeySpec]) -> (i64, i64, i64) {
-    let mut out: Option<(i64, i64, i64)> = None;
-    for key in keys {
-        let FindKeys::Range { last, step, .. } = key.find else { continue };
-        let first = key.begin as i64;
-        let last = if last >= 0 { first + i64::from(last) } else { i64::from(last) };
-        out = Some(match out {
-            None => (first, last, step as i64),
-            // Neighbours are one range.
-            Some((begin, end, 1)) if end + 1 == first && step == 1 => (begin, last, 1),
-            Some(range) => range,
-        });
-    }
-    out.unwrap_or_default()
-}
-
-fn describe(spec: &CommandSpec, container: &str, reply: &mut Replies<'_>) {
+fn describe(spec: &'static CommandSpec, parent: Option<&CommandSpec>, reply: &mut Replies<'_>) {
+    let (first, last, step) = legacy_range(spec);
     reply.array(10);
-    reply.bulk(full_name(spec, container).as_bytes());
+    reply.bulk(full_name(spec, parent).as_bytes());
     reply.integer(i64::from(spec.arity));
-    reply.set(spec.flags.names().count());
-    spec.flags.names().for_each(|name| reply.simple(name));
-    let (first, last, step) = legacy_range(spec.keys);
-    [first, last, step].into_iter().for_each(|n| reply.integer(n));
-    reply.set(spec.acl.len());
-    spec.acl.iter().for_each(|category| reply.simple(category));
+    let flags: Vec<&str> = flags(spec).collect();
+    words(&flags, reply);
+    reply.integer(first);
+    reply.integer(last);
+    reply.integer(step);
+    words(spec.acl, reply);
     reply.array(spec.tips.len());
     spec.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     reply.array(spec.keys.len());
     spec.keys.iter().for_each(|key| describe_key(key, reply));
     reply.array(spec.subcommands.len());
-    spec.subcommands.iter().for_each(|sub| describe(sub, spec.name, reply));
+    spec.subcommands.iter().for_each(|sub| describe(sub, Some(spec), reply));
+}
+
+/// The flags told, with what the key specifications imply.
+fn flags(spec: &'static CommandSpec) -> impl Iterator<Item = &'static str> {
+    let counted = spec.keys.iter().any(|k| matches!(k.find, FindKeys::Counted { .. }));
+    let flags = if counted { spec.flags.or(Flags::MOVABLEKEYS) } else { spec.flags };
+    flags.names()
+}
+
+fn words(words: &[&str], reply: &mut Replies<'_>) {
+    reply.set(words.len());
+    words.iter().for_each(|word| reply.simple(word));
 }
 
 fn describe_key(key: &KeySpec, reply: &mut Replies<'_>) {
-    reply.map(3);
-    reply.bulk(b"flags");
-    reply.set(key.flags.len());
-    key.flags.iter().for_each(|flag| reply.simple(flag));
-    let part = |name: &str, kind: &str, fields: &[(&str, i64)], reply: &mut Replies<'_>| {
-        reply.bulk(name.as_bytes());
-        reply.map(2);
-        reply.bulk(b"type");
-        reply.bulk(kind.as_bytes());
-        reply.bulk(b"spec");
-        reply.map(fields.len());
-        for (field, value) in fields {
-            reply.bulk(field.as_bytes());
+    let numbers = |reply: &mut Replies<'_>, pairs: &[(&str, i64)]| {
+        reply.map(pairs.len());
+        for (name, value) in pairs {
+            reply.bulk(name.as_bytes());
             reply.integer(*value);
         }
     };
-    part("begin_search", "index", &[("index", key.begin as i64)], reply);
+    reply.map(3);
+    reply.bulk(b"flags");
+    words(key.flags, reply);
+    reply.bulk(b"begin_search");
+    reply.map(2);
+    reply.bulk(b"type");
+    reply.bulk(b"index");
+    reply.bulk(b"spec");
+    numbers(reply, &[("index", key.begin as i64)]);
+    reply.bulk(b"find_keys");
+    reply.map(2);
+    reply.bulk(b"type");
     match key.find {
         FindKeys::Range { last, step, limit } => {
-            let fields = [("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit as i64)];
-            part("find_keys", "range", &fields, reply);
+            reply.bulk(b"range");
+            reply.bulk(b"spec");
+            numbers(
+                reply,
+                &[("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit as i64)],
+            );
         }
         FindKeys::Counted { count_at, first, step } => {
-            let fields =
-                [("keynumidx", count_at as i64), ("firstkey", first as i64), ("keystep", step as i64)];
-            part("find_keys", "keynum", &fields, reply);
+            reply.bulk(b"keynum");
+            reply.bulk(b"spec");
+            let at = [("keynumidx", count_at as i64), ("firstkey", first as i64), ("keystep", step as i64)];
+            numbers(reply, &at);
         }
     }
 }
 
-pub fn command_list(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    let keep: Box<dyn Fn(&CommandSpec, &str) -> bool> = match &args[2..] {
-        [] => Box::new(|_, _| true),
-        [filterby, kind, value] if is(filterby, "filterby") => {
-            let value = value.to_vec();
-            match kind {
-                kind if is(kind, "module") => Box::new(|_, _| false),
-                kind if is(kind, "aclcat") => {
-                    Box::new(move |spec, _| spec.acl.iter().any(|c| is(&value, &c[1..])))
-                }
-                kind if is(kind, "pattern") => {
-                    let value = value.to_ascii_lowercase();
-                    Box::new(move |_, name| glob::matches(&value, name.as_bytes()))
-                }
-                _ => return Err(Refusal::Syntax),
-            }
+/// First key, last key and step, as clients before Redis 7 want them: the specifications that are ranges, joined where they
+/// touch.
+fn legacy_range(spec: &CommandSpec) -> (i64, i64, i64) {
+    let ranges = spec.keys.iter().filter_map(|key| match key.find {
+        FindKeys::Range { last, step, .. } => {
+            let begin = key.begin as i64;
+            let last = i64::from(last);
+            Some((begin, if last >= 0 { begin + last } else { last }, step as i64))
         }
+        FindKeys::Counted { .. } => None,
+    });
+    let ranges: Vec<_> = ranges.collect();
+    if let ([only], 1) = (&ranges[..], spec.keys.len()) {
+        return *only;
+    }
+    let mut joined: Option<(i64, i64)> = None;
+    for (begin, last, step) in ranges {
+        if step != 1 {
+            continue;
+        }
+        joined = match joined {
+            None => Some((begin, last)),
+            Some((first, previous)) if previous == begin - 1 => Some((first, last)),
+            kept => kept,
+        };
+    }
+    joined.map_or((0, 0, 0), |(first, last)| (first, last, 1))
+}
+
+pub fn command_list(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let wanted: Box<dyn Fn(&CommandSpec, &str) -> bool> = match &args[2..] {
+        [] => Box::new(|_, _| true),
+        [word, kind, value] if is(word, "filterby") => match kind {
+            k if is(k, "module") => Box::new(|_, _| false),
+            k if is(k, "aclcat") => {
+                Box::new(|spec, _| spec.acl.iter().any(|c| c.as_bytes()[1..].eq_ignore_ascii_case(value)))
+            }
+            k if is(k, "pattern") => {
+                let pattern = value.to_ascii_lowercase();
+                Box::new(move |_, name| glob::matches(&pattern, name.as_bytes()))
+            }
+            _ => return Err(Refusal::Syntax),
+        },
         _ => return Err(Refusal::Syntax),
     };
-    let mut names = Vec::new();
     let filtered = args.len() > 2;
-    for spec in commands::all() {
-        if keep(spec, spec.name) {
-            names.push(spec.name.to_string());
-        }
-        for sub in spec.subcommands.iter().filter(|_| filtered) {
-            let name = full_name(sub, spec.name);
-            if keep(sub, &name) {
-                names.push(name);
-            }
-        }
+    let mut names = Vec::new();
+    for spec in all() {
+        let subs = spec.subcommands.iter().filter(|_| filtered).map(|s| (s, full_name(s, Some(spec))));
+        let both = std::iter::once((spec, spec.name.to_string())).chain(subs);
+        names.extend(both.filter(|(s, name)| wanted(s, name)).map(|(_, name)| name));
     }
-    reply.array(names.len());
+    reply.set(names.len());
     names.iter().for_each(|name| reply.bulk(name.as_bytes()));
     Ok(())
 }
 
-fn keys_of<'a>(args: &'a [&'a [u8]]) -> Result<Vec<(&'a [u8], &'static KeySpec)>, Refusal> {
-    let args = &args[2..];
-    let spec = commands::lookup(args[0]).ok_or(Refusal::Text("ERR Invalid command specified"))?;
-    let spec = match args.get(1).and_then(|name| commands::subcommand(spec, name)) {
-        Some(sub) => sub,
-        None => spec,
-    };
-    if spec.keys.is_empty() {
+fn keys_of(args: &[&[u8]]) -> Result<Vec<(usize, &'static KeySpec)>, Refusal> {
+    let command = &args[2..];
+    let found = resolve(command).map_err(|_| Refusal::Text("ERR Invalid command specified"))?;
+    if found.spec.keys.is_empty() {
         return Err(Refusal::Text("ERR The command has no key arguments"));
     }
-    if !spec.takes(args.len()) {
+    if !found.spec.takes(command.len()) {
         return Err(Refusal::Text("ERR Invalid number of arguments specified for command"));
     }
-    let mut positions = Vec::new();
-    if !spec.key_positions(args, &mut positions) {
+    let mut keys = Vec::new();
+    if !found.spec.key_positions(command, &mut keys) || keys.is_empty() {
         return Err(Refusal::Text("ERR Invalid arguments specified for command"));
     }
-    Ok(positions.into_iter().map(|(at, key)| (args[at], key)).collect())
+    Ok(keys)
 }
 
-pub fn command_getkeys(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
+pub fn command_getkeys(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let keys = keys_of(args)?;
     reply.array(keys.len());
-    keys.iter().for_each(|(key, _)| reply.bulk(key));
+    keys.iter().for_each(|(at, _)| reply.bulk(args[2 + at]));
     Ok(())
 }
 
-pub fn command_getkeysandflags(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
+pub fn command_getkeysandflags(
+    _: &mut Call<'_>,
+    args: &[&[u8]],
+    reply: &mut Replies<'_>,
+) -> Result<(), Refusal> {
     let keys = keys_of(args)?;
+    let optional_get = |spec: &KeySpec| spec.flags.contains(&"variable_flags");
     reply.array(keys.len());
-    for (key, spec) in keys {
+    for (at, spec) in keys {
         reply.array(2);
-        reply.bulk(key);
-        reply.set(spec.flags.len());
-        spec.flags.iter().for_each(|flag| reply.simple(flag));
+        reply.bulk(args[2 + at]);
+        // SET reads only with its GET option.
+        if optional_get(spec) && !args[2..].iter().any(|arg| is(arg, "get")) {
+            words(&["OW", "update"], reply);
+        } else {
+            let flags: Vec<&str> = spec.flags.iter().filter(|f| **f != "variable_flags").copied().collect();
+            words(&flags, reply);
+        }
     }
     Ok(())
 }
 
-pub fn command_help(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    help(
+pub fn command_help(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    help::answer(
         reply,
         "COMMAND",
         &[
-            ("(no subcommand)", "Return details about all Redis commands."),
-            ("COUNT", "Return the total number of commands in this Redis server."),
-            ("LIST", "Return a list of all commands in this Redis server."),
-            ("INFO [<command-name> ...]", "Return details about multiple Redis commands."),
-            ("DOCS [<command-name> ...]", "Return documentation details about multiple Redis commands."),
-            ("GETKEYS <full-command>", "Return the keys from a full Redis command."),
-            (
-                "GETKEYSANDFLAGS <full-command>",
-                "Return the keys and the access flags from a full Redis command.",
-            ),
+            "(no subcommand)",
+            "    Return details about all Redis commands.",
+            "COUNT",
+            "    Return the total number of commands in this Redis server.",
+            "LIST",
+            "    Return a list of all commands in this Redis server.",
+            "INFO [<command-name> ...]",
+            "    Return details about multiple Redis commands.",
+            "    If no command names are given, documentation details for all",
+            "    commands are returned.",
+            "DOCS [<command-name> ...]",
+            "    Return documentation details about multiple Redis commands.",
+            "    If no command names are given, documentation details for all",
+            "    commands are returned.",
+            "GETKEYS <full-command>",
+            "    Return the keys from a full Redis command.",
+            "GETKEYSANDFLAGS <full-command>",
+            "    Return the keys and the access flags from a full Redis command.",
         ],
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_legacy_range_joins_neighbouring_specifications() {
+        let range = |name: &str| legacy_range(lookup(name.as_bytes()).unwrap());
+        assert_eq!(range("get"), (1, 1, 1));
+        assert_eq!(range("mset"), (1, -1, 2));
+        assert_eq!(range("rename"), (1, 2, 1));
+        assert_eq!(range("ping"), (0, 0, 0));
+        assert_eq!(range("sintercard"), (0, 0, 0));
+    }
 }

@@ -1,20 +1,13 @@
-//! CONFIG GET, SET, RESETSTAT, REWRITE, HELP.
-
-use std::collections::BTreeMap;
-use std::sync::atomic::Ordering::Relaxed;
+//! CONFIG.
 
 use proto::resp::Replies;
 
-use crate::commands::connection::help;
+use crate::commands::help;
 use crate::refusal::Refusal;
 use crate::session::Call;
 
-type Outcome = Result<(), Refusal>;
-
-pub fn config_get(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    let settings = call.server.settings().read();
-    let found: BTreeMap<&str, &str> =
-        args[2..].iter().flat_map(|pattern| settings.matching(pattern)).collect();
+pub fn config_get(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let found = call.server.config.matching(&args[2..]);
     reply.map(found.len());
     for (name, value) in found {
         reply.bulk(name.as_bytes());
@@ -23,52 +16,45 @@ pub fn config_get(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) 
     Ok(())
 }
 
-pub fn config_set(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    if args.len() % 2 != 0 {
+pub fn config_set(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let words = &args[2..];
+    if !words.len().is_multiple_of(2) {
         return Err(Refusal::Arity("config|set".into()));
     }
-    let pairs: Vec<(&[u8], &[u8])> = args[2..].chunks_exact(2).map(|p| (p[0], p[1])).collect();
-    let changed = call.server.settings().write().change(&pairs);
-    let changed = changed.map_err(|error| Refusal::Quoted(format!("ERR {error}")))?;
-    call.server.apply_settings();
-    for name in changed {
-        let value = call.server.settings().read().text(name).to_string();
-        call.server.host().setting_changed(name, &value);
-    }
+    let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|p| (p[0], p[1])).collect();
+    call.server.configure(&pairs).map_err(|refusal| Refusal::Quoted(refusal.to_string()))?;
     reply.ok();
     Ok(())
 }
 
-pub fn config_resetstat(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    call.engine().reset_stats();
-    let stats = call.server.stats();
-    for counter in [
-        &stats.commands,
-        &stats.errors,
-        &stats.connections,
-        &stats.rejected,
-        &stats.input_bytes,
-        &stats.output_bytes,
-    ] {
-        counter.store(0, Relaxed);
-    }
+pub fn config_resetstat(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    call.meter.flush(&call.server.counters);
+    call.server.reset_stats();
     reply.ok();
     Ok(())
 }
 
-pub fn config_rewrite(_: &mut Call<'_>, _: &[&[u8]], _: &mut Replies<'_>) -> Outcome {
-    Err(Refusal::Text("ERR The server is running without a config file"))
+/// Settings come from flags, the environment and a file written by hand; no server rewrites them.
+pub fn config_rewrite(call: &mut Call<'_>, _: &[&[u8]], _: &mut Replies<'_>) -> Result<(), Refusal> {
+    if call.server.host().facts().config_file.is_empty() {
+        return Err(Refusal::Text("ERR The server is running without a config file"));
+    }
+    Err(Refusal::Text("ERR The config file is not rewritten: change it by hand"))
 }
 
-pub fn config_help(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Outcome {
-    help(
+pub fn config_help(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    help::answer(
         reply,
         "CONFIG",
         &[
-            ("GET <pattern>", "Return parameters matching the glob-like <pattern> and their values."),
-            ("SET <directive> <value>", "Set the configuration <directive> to <value>."),
-            ("RESETSTAT", "Reset statistics reported by the INFO command."),
-            ("REWRITE", "Rewrite the configuration file."),
+            "GET <pattern>",
+            "    Return parameters matching the glob-like <pattern> and their values.",
+            "SET <directive> <value>",
+            "    Set the configuration <directive> to <value>.",
+            "RESETSTAT",
+            "    Reset statistics reported by the INFO command.",
+            "REWRITE",
+            "    Rewrite the configuration file.",
         ],
     );
     Ok(())

@@ -1,65 +1,128 @@
-//! DEBUG: what tests and operators need of it.
+//! DEBUG: what tests need and what harms nobody.
+
+use std::sync::atomic::Ordering::Relaxed;
 
 use proto::resp::Replies;
 
 use crate::commands::args::is;
-use crate::commands::connection::help;
-use crate::core::LockPlan;
+use crate::commands::help;
+use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::session::Call;
 
-/// Longest DEBUG SLEEP (ms): an hour.
-const SLEEP_MS_MAX: f64 = 3_600_000.0;
-
 pub fn debug(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let allowed = match call.server.config.text("enable-debug-command").as_str() {
+        "yes" => true,
+        "local" => call.session.card().origin.local,
+        _ => false,
+    };
+    if !allowed {
+        return Err(Refusal::Text(
+            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it \
+             from a local connection, otherwise you need to set this option in the configuration file, and then \
+             restart the server.",
+        ));
+    }
     match &args[1..] {
+        [word] if is(word, "help") => debug_help(reply),
         [word, seconds] if is(word, "sleep") => {
-            let seconds: f64 = std::str::from_utf8(seconds).ok().and_then(|s| s.parse().ok()).unwrap_or(0.0);
-            call.server.host().sleep_ms((seconds * 1000.0).clamp(0.0, SLEEP_MS_MAX) as u64);
+            let seconds = std::str::from_utf8(seconds).ok().and_then(|s| s.parse::<f64>().ok());
+            let seconds = seconds.unwrap_or(0.0).clamp(0.0, 86_400.0);
+            call.server.host().sleep_us((seconds * 1e6) as u64);
             reply.ok();
         }
-        [word, value] if is(word, "set-active-expire") => {
-            let on = *value != b"0";
-            call.engine().active_expire.store(on, std::sync::atomic::Ordering::Relaxed);
+        [word, on] if is(word, "set-active-expire") => {
+            call.engine().active_expire.store(parse_i64(on).unwrap_or(0) != 0, Relaxed);
             reply.ok();
         }
-        [word, key] if is(word, "object") => object(call, key, reply)?,
-        [word, ..] if is(word, "help") => help(
-            reply,
-            "DEBUG",
-            &[
-                ("OBJECT <key>", "Show low level info about <key> and associated value."),
-                ("SET-ACTIVE-EXPIRE <0|1>", "Setting it to 0 disables expiring keys in background."),
-                ("SLEEP <seconds>", "Stop the server for <seconds>. Decimals allowed."),
-            ],
-        ),
-        [word, ..] => {
-            let word = String::from_utf8_lossy(word);
-            return Err(Refusal::Quoted(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP."
-            )));
+        [word, key] if is(word, "object") => return object(call, key, reply),
+        [word, text] if is(word, "error") => {
+            return Err(Refusal::Quoted(String::from_utf8_lossy(text).into_owned()));
         }
+        [word, kind] if is(word, "protocol") => return protocol(kind, reply),
+        [word, _] if is(word, "quicklist-packed-threshold") => reply.ok(),
+        [word, _] if is(word, "set-skip-checksum-validation") => reply.ok(),
+        [word, _] if is(word, "pause-cron") => reply.ok(),
+        [word, ..] => return Err(Call::try_help(word, "DEBUG")),
         [] => return Err(Refusal::Arity("debug".into())),
     }
     Ok(())
 }
 
-fn object(call: &mut Call<'_>, key: &[u8], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let engine = call.engine();
-    let turn = call.turn();
-    let mut unit = engine.begin(&turn, call.session.db, LockPlan::One(engine.key_hash(key)));
-    unit.set_touch(false);
-    let key = unit.key(key);
-    let Some(encoding) = unit.encoding(&key) else { return Err(Refusal::NoSuchKey) };
-    let idle = unit.idle_seconds(&key).unwrap_or(0);
-    let len = match unit.value(&key) {
-        Some(crate::state::value::ValueRef::String(bytes)) => bytes.len(),
-        Some(crate::state::value::ValueRef::Set(set)) => set.heap_bytes(),
-        None => 0,
-    };
-    reply.simple(&format!(
-        "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{len} lru:{} lru_seconds_idle:{idle}",
-        (turn.now_ms / 1000 - idle) & 0xff_ffff,
-    ));
+fn object(call: &mut Call<'_>, name: &[u8], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let found = call.with_key(name, |unit| {
+        unit.set_touch(false);
+        let key = unit.key(name);
+        let encoding = unit.encoding(&key)?;
+        let idle = unit.idle_seconds(&key).unwrap_or(0);
+        let bytes = unit.string(&key).ok().flatten().map_or(0, <[u8]>::len);
+        unit.set_touch(true);
+        Some(format!(
+            "Value at:0x000000000000 refcount:1 encoding:{encoding} serializedlength:{} lru:0 lru_seconds_idle:{idle}",
+            bytes + 1
+        ))
+    });
+    match found.flatten() {
+        Some(text) => reply.simple(&text),
+        None => return Err(Refusal::NoSuchKey),
+    }
     Ok(())
+}
+
+/// One value of each type, for tests of clients.
+fn protocol(kind: &[u8], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    match kind {
+        k if is(k, "string") => reply.bulk(b"Hello World"),
+        k if is(k, "integer") => reply.integer(12345),
+        k if is(k, "double") => reply.double(3.141),
+        k if is(k, "null") => reply.null(),
+        k if is(k, "array") => {
+            reply.array(3);
+            (0..3).for_each(|n| reply.integer(n));
+        }
+        k if is(k, "set") => {
+            reply.set(3);
+            (0..3).for_each(|n| reply.integer(n));
+        }
+        k if is(k, "map") => {
+            reply.map(3);
+            for n in 0..3 {
+                reply.integer(n);
+                reply.bool(n == 1);
+            }
+        }
+        k if is(k, "verbatim") => reply.verbatim("txt", b"This is a verbatim\nstring"),
+        k if is(k, "true") => reply.bool(true),
+        k if is(k, "false") => reply.bool(false),
+        _ => {
+            return Err(Refusal::Text(
+                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|\
+                 verbatim|true|false",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn debug_help(reply: &mut Replies<'_>) {
+    help::answer(
+        reply,
+        "DEBUG",
+        &[
+            "ERROR <string>",
+            "    Return a Redis protocol error with <string> as message. Useful for clients",
+            "    unit tests to simulate Redis errors.",
+            "OBJECT <key>",
+            "    Show low level info about `key` and associated value.",
+            "PROTOCOL <type>",
+            "    Reply with a test value of the specified type. <type> can be: string,",
+            "    integer, double, null, array, set, map, verbatim, true, false.",
+            "SET-ACTIVE-EXPIRE <0|1>",
+            "    Setting it to 0 disables expiring keys in background when they are not",
+            "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
+            "    default.",
+            "SLEEP <seconds>",
+            "    Stop the server for <seconds>. Decimals allowed.",
+        ],
+    );
 }

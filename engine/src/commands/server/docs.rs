@@ -3,46 +3,44 @@
 use proto::resp::Replies;
 
 use super::command::{full_name, named};
+use crate::commands::all;
 use crate::commands::spec::{ArgSpec, CommandSpec};
-use crate::commands::{self};
 use crate::refusal::Refusal;
 use crate::session::Call;
 
 pub fn command_docs(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let specs: Vec<(&CommandSpec, &str)> = match args.len() {
-        2 => commands::all().map(|spec| (spec, "")).collect(),
-        _ => args[2..].iter().filter_map(|name| named(name)).collect(),
+    let asked: Vec<_> = match &args[2..] {
+        [] => all().map(|spec| (spec, None)).collect(),
+        names => names.iter().filter_map(|name| named(name)).collect(),
     };
-    reply.map(specs.len());
-    for (spec, container) in specs {
-        describe(spec, container, reply);
-    }
+    reply.map(asked.len());
+    asked.into_iter().for_each(|(spec, parent)| document(spec, parent, reply));
     Ok(())
 }
 
-fn describe(spec: &CommandSpec, container: &str, reply: &mut Replies<'_>) {
-    reply.bulk(full_name(spec, container).as_bytes());
-    let texts = [
-        ("summary", spec.summary),
-        ("since", spec.since),
-        ("group", spec.group),
-        ("complexity", spec.complexity),
-    ];
-    let texts: Vec<_> = texts.iter().filter(|t| !t.1.is_empty()).collect();
-    let (args, subs) = (!spec.args.is_empty(), !spec.subcommands.is_empty());
-    reply.map(texts.len() + usize::from(args) + usize::from(subs));
-    for (name, text) in texts {
-        reply.bulk(name.as_bytes());
-        reply.bulk(text.as_bytes());
+fn pair(name: &str, value: &str, reply: &mut Replies<'_>) {
+    reply.bulk(name.as_bytes());
+    reply.bulk(value.as_bytes());
+}
+
+fn document(spec: &CommandSpec, parent: Option<&CommandSpec>, reply: &mut Replies<'_>) {
+    reply.bulk(full_name(spec, parent).as_bytes());
+    let optional = [!spec.complexity.is_empty(), !spec.args.is_empty(), !spec.subcommands.is_empty()];
+    reply.map(3 + optional.iter().filter(|there| **there).count());
+    pair("summary", spec.summary, reply);
+    pair("since", spec.since, reply);
+    pair("group", spec.group, reply);
+    if !spec.complexity.is_empty() {
+        pair("complexity", spec.complexity, reply);
     }
-    if args {
+    if !spec.args.is_empty() {
         reply.bulk(b"arguments");
         arguments(spec.args, reply);
     }
-    if subs {
+    if !spec.subcommands.is_empty() {
         reply.bulk(b"subcommands");
         reply.map(spec.subcommands.len());
-        spec.subcommands.iter().for_each(|sub| describe(sub, spec.name, reply));
+        spec.subcommands.iter().for_each(|sub| document(sub, Some(spec), reply));
     }
 }
 
@@ -56,22 +54,18 @@ fn arguments(args: &[ArgSpec], reply: &mut Replies<'_>) {
             !arg.flags.is_empty(),
             !arg.args.is_empty(),
         ];
-        reply.map(2 + optional.iter().filter(|o| **o).count());
-        let mut text = |name: &str, value: &str| {
-            reply.bulk(name.as_bytes());
-            reply.bulk(value.as_bytes());
-        };
-        text("name", arg.name);
-        text("type", arg.kind);
+        reply.map(2 + optional.iter().filter(|there| **there).count());
+        pair("name", arg.name, reply);
+        pair("type", arg.kind, reply);
         if let Some(index) = arg.key_spec_index {
             reply.bulk(b"key_spec_index");
             reply.integer(index);
         }
-        for (name, value) in [("token", arg.token), ("since", arg.since)] {
-            if let Some(value) = value {
-                reply.bulk(name.as_bytes());
-                reply.bulk(value.as_bytes());
-            }
+        if let Some(token) = arg.token {
+            pair("token", token, reply);
+        }
+        if let Some(since) = arg.since {
+            pair("since", since, reply);
         }
         if !arg.flags.is_empty() {
             reply.bulk(b"flags");

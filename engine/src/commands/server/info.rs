@@ -1,209 +1,317 @@
-//! INFO, with Redis' field names where Redis has the thing, and a section of our own.
+//! INFO: sections under Redis' names, with Redis' field names for what exists here, and a section of our own.
 
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
 use proto::resp::Replies;
 
-use super::REDIS_VERSION;
 use crate::refusal::Refusal;
 use crate::replication::Replica;
-use crate::session::{Call, ProcessFacts};
+use crate::session::Call;
 
-const SECTIONS: [&str; 10] = [
-    "server",
-    "clients",
-    "memory",
-    "persistence",
-    "stats",
-    "replication",
-    "cpu",
-    "cluster",
-    "keyspace",
-    "atoll",
+/// Sections in the order in which they are told; true for those of a plain INFO.
+const SECTIONS: &[(&str, bool)] = &[
+    ("server", true),
+    ("clients", true),
+    ("memory", true),
+    ("persistence", true),
+    ("stats", true),
+    ("replication", true),
+    ("cpu", true),
+    ("modules", true),
+    ("commandstats", false),
+    ("errorstats", true),
+    ("cluster", true),
+    ("keyspace", true),
+    ("atoll", true),
 ];
 
 pub fn info(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let mut wanted: Vec<String> =
+    call.meter.flush(&call.server.counters);
+    let asked: Vec<String> =
         args[1..].iter().map(|a| String::from_utf8_lossy(a).to_ascii_lowercase()).collect();
-    if wanted.is_empty() || wanted.iter().any(|w| matches!(w.as_str(), "all" | "everything" | "default")) {
-        wanted = SECTIONS.iter().map(|s| s.to_string()).collect();
-    }
-    let facts = call.server.host().facts();
-    let mut out = String::new();
-    for name in SECTIONS.iter().filter(|s| wanted.iter().any(|w| w == *s)) {
-        if !out.is_empty() {
-            out.push_str("\r\n");
+    let has = |word: &str| asked.iter().any(|a| a == word);
+    let (all, default) = (has("all") || has("everything"), asked.is_empty() || has("default"));
+    let mut text = String::new();
+    for (name, in_default) in SECTIONS {
+        if !(all || (default && *in_default) || has(name)) {
+            continue;
         }
-        let title = name[..1].to_uppercase() + &name[1..];
-        let title = if *name == "cpu" { "CPU".to_string() } else { title };
-        let _ = write!(out, "# {title}\r\n");
-        for (field, value) in section(call, name, &facts) {
-            let _ = write!(out, "{field}:{value}\r\n");
+        if !text.is_empty() {
+            text.push_str("\r\n");
         }
+        section(call, name, &mut text);
     }
-    reply.verbatim("txt", out.as_bytes());
+    reply.verbatim("txt", text.as_bytes());
     Ok(())
 }
 
-type Fields = Vec<(String, String)>;
+/// Lines of `name:value`.
+struct Lines<'a>(&'a mut String);
 
-fn fields(list: &[(&str, String)]) -> Fields {
-    list.iter().map(|(name, value)| (name.to_string(), value.clone())).collect()
-}
+impl Lines<'_> {
+    fn put(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = write!(self.0, "{name}:{value}\r\n");
+    }
 
-fn human(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes}B"),
-        1024..1_048_576 => format!("{:.2}K", bytes as f64 / 1024.0),
-        1_048_576..1_073_741_824 => format!("{:.2}M", bytes as f64 / 1_048_576.0),
-        _ => format!("{:.2}G", bytes as f64 / 1_073_741_824.0),
+    fn zeros(&mut self, names: &[&str]) {
+        names.iter().for_each(|name| self.put(name, 0));
     }
 }
 
-fn section(call: &Call<'_>, name: &str, facts: &ProcessFacts) -> Fields {
-    let engine = call.engine();
-    let settings = call.server.settings().read();
+fn section(call: &Call<'_>, name: &str, text: &mut String) {
+    let title = match name {
+        "cpu" => "CPU".to_string(),
+        name => name[..1].to_ascii_uppercase() + &name[1..],
+    };
+    let _ = write!(text, "# {title}\r\n");
+    let lines = &mut Lines(text);
     match name {
-        "server" => fields(&[
-            ("redis_version", REDIS_VERSION.into()),
-            ("redis_git_sha1", "00000000".into()),
-            ("redis_git_dirty", "0".into()),
-            ("redis_build_id", "0".into()),
-            ("redis_mode", "standalone".into()),
-            ("os", facts.os.clone()),
-            ("arch_bits", usize::BITS.to_string()),
-            ("multiplexing_api", "epoll".into()),
-            ("process_id", facts.pid.to_string()),
-            ("run_id", facts.run_id.clone()),
-            ("tcp_port", facts.port.to_string()),
-            ("server_time_usec", call.server.host().now_us().to_string()),
-            ("uptime_in_seconds", facts.uptime_seconds.to_string()),
-            ("uptime_in_days", (facts.uptime_seconds / 86_400).to_string()),
-            ("hz", settings.text("hz").into()),
-            ("configured_hz", settings.text("hz").into()),
-            ("executable", facts.executable.clone()),
-            ("config_file", facts.config_file.clone()),
-            ("io_threads_active", facts.threads.to_string()),
-        ]),
-        "clients" => fields(&[
-            ("connected_clients", call.server.clients().len().to_string()),
-            ("maxclients", settings.text("maxclients").into()),
-            ("blocked_clients", "0".into()),
-            ("tracking_clients", "0".into()),
-        ]),
-        "memory" => fields(&[
-            ("used_memory", facts.rss_bytes.to_string()),
-            ("used_memory_human", human(facts.rss_bytes)),
-            ("used_memory_rss", facts.rss_bytes.to_string()),
-            ("used_memory_rss_human", human(facts.rss_bytes)),
-            ("used_memory_peak", facts.rss_peak_bytes.to_string()),
-            ("used_memory_peak_human", human(facts.rss_peak_bytes)),
-            ("maxmemory", settings.text("maxmemory").into()),
-            ("maxmemory_human", "0B".into()),
-            ("maxmemory_policy", settings.text("maxmemory-policy").into()),
-            ("mem_allocator", "mimalloc".into()),
-        ]),
-        "persistence" => persistence(call),
-        "stats" => stats(call),
-        "replication" => replication(call, facts),
-        "cpu" => fields(&[
-            ("used_cpu_sys", format!("{:.6}", facts.cpu_system)),
-            ("used_cpu_user", format!("{:.6}", facts.cpu_user)),
-        ]),
-        "cluster" => fields(&[("cluster_enabled", "0".into())]),
-        "keyspace" => (0..engine.databases())
-            .map(|db| (db, engine.db_len(db)))
-            .filter(|(_, (keys, _))| *keys > 0)
-            .map(|(db, (keys, expires))| {
-                (format!("db{db}"), format!("keys={keys},expires={expires},avg_ttl=0"))
-            })
-            .collect(),
-        _ => own(call),
+        "server" => server(call, lines),
+        "clients" => clients(call, lines),
+        "memory" => memory(call, lines),
+        "persistence" => persistence(call, lines),
+        "stats" => stats(call, lines),
+        "replication" => replication(call, lines),
+        "cpu" => cpu(call, lines),
+        "commandstats" => {
+            for (name, t) in call.server.counters.commands() {
+                let each = if t.calls == 0 { 0.0 } else { t.us as f64 / t.calls as f64 };
+                let value = format_args!(
+                    "calls={},usec={},usec_per_call={each:.2},rejected_calls={},failed_calls={}",
+                    t.calls, t.us, t.rejected, t.failed
+                );
+                lines.put(&format!("cmdstat_{name}"), value);
+            }
+        }
+        "errorstats" => {
+            for (kind, count) in call.server.counters.error_kinds() {
+                lines.put(&format!("errorstat_{kind}"), format_args!("count={count}"));
+            }
+        }
+        "cluster" => lines.put("cluster_enabled", 0),
+        "keyspace" => {
+            for (db, (keys, expires)) in call.census().databases.iter().enumerate().filter(|(_, d)| d.0 > 0) {
+                lines.put(&format!("db{db}"), format_args!("keys={keys},expires={expires},avg_ttl=0"));
+            }
+        }
+        "atoll" => atoll(call, lines),
+        _ => {}
     }
 }
 
-fn persistence(call: &Call<'_>) -> Fields {
-    let log = call.engine().log().map(|log| (log.stat(), log.poisoned())).unwrap_or_default();
-    fields(&[
-        ("loading", "0".into()),
-        ("rdb_changes_since_last_save", "0".into()),
-        ("rdb_bgsave_in_progress", "0".into()),
-        ("aof_enabled", "1".into()),
-        ("aof_rewrite_in_progress", "0".into()),
-        ("aof_last_write_status", if log.1.is_none() { "ok" } else { "err" }.into()),
-        ("aof_current_size", log.0.bytes.to_string()),
-        ("log_segments", log.0.segments.to_string()),
-        ("log_bytes", log.0.bytes.to_string()),
-        ("log_appended_bytes", log.0.appended_bytes.to_string()),
-        ("log_syncs", log.0.syncs.to_string()),
-        ("log_error", log.1.map_or_else(String::new, |e| e.to_string())),
-    ])
+fn server(call: &Call<'_>, lines: &mut Lines<'_>) {
+    let (server, facts) = (call.server, call.server.host().facts());
+    let uptime_s = call.now_ms().saturating_sub(server.started_ms) / 1000;
+    let hz = server.config.text("hz");
+    lines.put("redis_version", crate::REDIS_VERSION);
+    lines.put("redis_git_sha1", "00000000");
+    lines.put("redis_git_dirty", 0);
+    lines.put("redis_build_id", &facts.build);
+    lines.put("redis_mode", "standalone");
+    lines.put("os", &facts.os);
+    lines.put("arch_bits", usize::BITS);
+    lines.put("monotonic_clock", "POSIX clock_gettime");
+    lines.put("multiplexing_api", "epoll");
+    lines.put("process_id", facts.pid);
+    lines.put("process_supervised", "no");
+    lines.put("run_id", &facts.run_id);
+    lines.put("tcp_port", facts.tcp_port);
+    lines.put("server_time_usec", server.host().unix_us());
+    lines.put("uptime_in_seconds", uptime_s);
+    lines.put("uptime_in_days", uptime_s / 86_400);
+    lines.put("hz", &hz);
+    lines.put("configured_hz", &hz);
+    lines.put("lru_clock", call.now_ms() / 1000 % (1 << 24));
+    lines.put("executable", &facts.executable);
+    lines.put("config_file", &facts.config_file);
+    lines.put("io_threads_active", 0);
 }
 
-fn stats(call: &Call<'_>) -> Fields {
-    let stats = call.server.stats();
-    let (shards, windows, unstable) = call.engine().shard_stats();
-    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed).to_string();
-    fields(&[
-        ("total_connections_received", load(&stats.connections)),
-        ("total_commands_processed", load(&stats.commands)),
-        ("total_net_input_bytes", load(&stats.input_bytes)),
-        ("total_net_output_bytes", load(&stats.output_bytes)),
-        ("rejected_connections", load(&stats.rejected)),
-        ("expired_keys", shards.expired.to_string()),
-        ("evicted_keys", "0".into()),
-        ("keyspace_hits", shards.hits.to_string()),
-        ("keyspace_misses", shards.misses.to_string()),
-        ("total_error_replies", load(&stats.errors)),
-        ("merge_forks", shards.forks.to_string()),
-        ("merge_type_clashes", shards.clashes.to_string()),
-        ("merge_late_effects", shards.late.to_string()),
-        ("window_keys", windows.to_string()),
-        ("window_queue", unstable.to_string()),
-    ])
-}
-
-fn replication(call: &Call<'_>, facts: &ProcessFacts) -> Fields {
-    let engine = call.engine();
-    let s = engine.stats();
-    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed).to_string();
-    let mut out = fields(&[
-        ("role", "master".into()),
-        ("connected_slaves", "0".into()),
-        ("master_replid", format!("{:040x}", engine.node().0)),
-        ("master_repl_offset", engine.ack().own.to_string()),
-        ("members", engine.members().len().to_string()),
-        ("remote_batches", load(&s.remote_batches)),
-        ("remote_effects", load(&s.remote_effects)),
-        ("held_batches", load(&s.held_batches)),
-        ("dropped_batches", load(&s.dropped_batches)),
-        ("duplicate_batches", load(&s.duplicate_batches)),
-        ("full_rebuilds", load(&s.rebuilds)),
+fn clients(call: &Call<'_>, lines: &mut Lines<'_>) {
+    lines.put("connected_clients", call.server.clients.len());
+    lines.put("cluster_connections", 0);
+    lines.put("maxclients", call.server.config.live().clients_max.load(Relaxed));
+    lines.zeros(&[
+        "client_recent_max_input_buffer",
+        "client_recent_max_output_buffer",
+        "blocked_clients",
+        "tracking_clients",
+        "clients_in_timeout_table",
     ]);
-    for line in &facts.links {
-        if let Some((name, value)) = line.split_once(':') {
-            out.push((name.into(), value.into()));
+}
+
+/// Bytes as Redis prints them for people.
+fn human(bytes: u64) -> String {
+    let units = ["K", "M", "G", "T", "P"];
+    if bytes < 1024 {
+        return format!("{bytes}B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.2}{}", units[unit])
+}
+
+fn memory(call: &Call<'_>, lines: &mut Lines<'_>) {
+    let (server, facts) = (call.server, call.server.host().facts());
+    let rss = server.host().usage().rss;
+    let peak = server.rss_peak().max(rss);
+    let percent = rss as f64 * 100.0 / peak.max(1) as f64;
+    for (name, bytes) in [("used_memory", rss), ("used_memory_rss", rss), ("used_memory_peak", peak)] {
+        lines.put(name, bytes);
+        lines.put(&format!("{name}_human"), human(bytes));
+    }
+    lines.put("used_memory_peak_perc", format_args!("{percent:.2}%"));
+    lines.zeros(&["used_memory_overhead", "used_memory_startup"]);
+    lines.put("used_memory_dataset", rss);
+    lines.put("used_memory_dataset_perc", "100.00%");
+    lines.put("total_system_memory", facts.memory_total);
+    lines.put("total_system_memory_human", human(facts.memory_total));
+    lines.zeros(&[
+        "used_memory_lua",
+        "used_memory_scripts",
+        "number_of_cached_scripts",
+        "number_of_functions",
+    ]);
+    lines.put("maxmemory", 0);
+    lines.put("maxmemory_human", human(0));
+    lines.put("maxmemory_policy", server.config.text("maxmemory-policy"));
+    lines.put("mem_fragmentation_ratio", "1.00");
+    lines.zeros(&[
+        "mem_fragmentation_bytes",
+        "mem_not_counted_for_evict",
+        "mem_clients_normal",
+        "mem_aof_buffer",
+    ]);
+    lines.put("mem_allocator", facts.allocator);
+    lines.zeros(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"]);
+}
+
+fn persistence(call: &Call<'_>, lines: &mut Lines<'_>) {
+    let poisoned = call.engine().log().is_some_and(|log| log.poisoned().is_some());
+    let stat = call.engine().log().map(|log| log.stat()).unwrap_or_default();
+    lines.zeros(&["loading", "async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress"]);
+    lines.put("rdb_last_save_time", call.server.started_ms / 1000);
+    lines.put("rdb_last_bgsave_status", "ok");
+    lines.put("rdb_last_bgsave_time_sec", -1);
+    lines.put("rdb_current_bgsave_time_sec", -1);
+    lines.put("aof_enabled", u8::from(call.engine().log().is_some()));
+    lines.zeros(&["aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
+    lines.put("aof_last_write_status", if poisoned { "err" } else { "ok" });
+    lines.put("aof_current_size", stat.bytes);
+    lines.put("log_segments", stat.segments);
+    lines.put("log_bytes", stat.bytes);
+    lines.put("log_appended_bytes", stat.appended_bytes);
+    lines.put("log_syncs", stat.syncs);
+    lines.put(
+        "log_error",
+        call.engine().log().and_then(|log| log.poisoned()).map_or_else(String::new, |e| e.to_string()),
+    );
+}
+
+fn stats(call: &Call<'_>, lines: &mut Lines<'_>) {
+    let (server, traffic, rates) = (call.server, &call.server.traffic, call.server.rates());
+    let census = call.census();
+    let shards = &census.shards;
+    let kbps = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+    lines.put("total_connections_received", traffic.connections.load(Relaxed));
+    lines.put("total_commands_processed", server.counters.calls());
+    lines.put("instantaneous_ops_per_sec", rates.calls_per_second);
+    lines.put("total_net_input_bytes", traffic.bytes_in.load(Relaxed));
+    lines.put("total_net_output_bytes", traffic.bytes_out.load(Relaxed));
+    lines.put("instantaneous_input_kbps", kbps(rates.in_per_second));
+    lines.put("instantaneous_output_kbps", kbps(rates.out_per_second));
+    lines.put("rejected_connections", traffic.rejected.load(Relaxed));
+    lines.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    lines.put("expired_keys", shards.expired);
+    lines.zeros(&["evicted_keys", "evicted_clients"]);
+    lines.put("keyspace_hits", shards.hits);
+    lines.put("keyspace_misses", shards.misses);
+    lines.zeros(&["pubsub_channels", "pubsub_patterns", "latest_fork_usec", "total_forks"]);
+    lines.zeros(&["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"]);
+    lines.put("unexpected_error_replies", 0);
+    lines.put("total_error_replies", server.counters.errors());
+    lines.put("total_reads_processed", traffic.reads.load(Relaxed));
+    lines.put("total_writes_processed", traffic.writes.load(Relaxed));
+    lines.put("client_output_buffer_limit_disconnections", traffic.output_limited.load(Relaxed));
+    lines.put("merge_forks", shards.forks);
+    lines.put("merge_type_clashes", shards.clashes);
+    lines.put("merge_late_effects", shards.late);
+    lines.put("window_keys", census.windows);
+    lines.put("window_queue", census.unstable);
+}
+
+fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
+    let (engine, stats) = (call.engine(), call.engine().stats());
+    lines.put("role", "master");
+    lines.put("connected_slaves", 0);
+    lines.put("master_failover_state", "no-failover");
+    lines.put("master_replid", format_args!("{:040x}", engine.node().0));
+    lines.put("master_replid2", "0".repeat(40));
+    lines.put("master_repl_offset", engine.ack().own.0);
+    lines.put("second_repl_offset", -1);
+    lines.zeros(&[
+        "repl_backlog_active",
+        "repl_backlog_size",
+        "repl_backlog_first_byte_offset",
+        "repl_backlog_histlen",
+    ]);
+    lines.put("members", engine.members().len());
+    lines.put("remote_batches", stats.remote_batches.load(Relaxed));
+    lines.put("remote_effects", stats.remote_effects.load(Relaxed));
+    lines.put("held_batches", stats.held_batches.load(Relaxed));
+    lines.put("dropped_batches", stats.dropped_batches.load(Relaxed));
+    lines.put("duplicate_batches", stats.duplicate_batches.load(Relaxed));
+    lines.put("full_rebuilds", stats.rebuilds.load(Relaxed));
+    for link in call.server.host().links() {
+        if let Some((name, value)) = link.split_once(':') {
+            lines.put(name, value);
         }
     }
-    out
 }
 
-fn own(call: &Call<'_>) -> Fields {
-    let engine = call.engine();
-    let s = engine.stats();
-    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed).to_string();
-    let rules = engine.rules().read();
-    let listed: Vec<String> = rules.rules.iter().map(|r| r.to_string()).collect();
-    fields(&[
-        ("atoll_version", env!("CARGO_PKG_VERSION").into()),
-        ("node", engine.node().to_string()),
-        ("region", engine.member().region),
-        ("alone", u8::from(engine.is_alone()).to_string()),
-        ("default_mode", rules.default.name().into()),
-        ("rules", listed.join(",")),
-        ("effects_written", load(&s.effects_written)),
-        ("batches_written", load(&s.batches_written)),
-        ("bytes_written", load(&s.bytes_written)),
-    ])
+fn cpu(call: &Call<'_>, lines: &mut Lines<'_>) {
+    let usage = call.server.host().usage();
+    let seconds = |us: u64| format!("{:.6}", us as f64 / 1e6);
+    lines.put("used_cpu_sys", seconds(usage.cpu_system_us));
+    lines.put("used_cpu_user", seconds(usage.cpu_user_us));
+    lines.put("used_cpu_sys_children", seconds(0));
+    lines.put("used_cpu_user_children", seconds(0));
+}
+
+fn atoll(call: &Call<'_>, lines: &mut Lines<'_>) {
+    let (engine, stats) = (call.engine(), call.engine().stats());
+    lines.put("atoll_version", crate::VERSION);
+    lines.put("node", engine.node());
+    lines.put("region", &engine.config().region);
+    lines.put("alone", u8::from(engine.is_alone()));
+    {
+        let rules = engine.rules().read();
+        let listed: Vec<String> = rules.rules.iter().map(|r| r.to_string()).collect();
+        lines.put("default_mode", rules.default.name());
+        lines.put("rules", listed.join(","));
+    }
+    lines.put("effects_written", stats.effects_written.load(Relaxed));
+    lines.put("batches_written", stats.batches_written.load(Relaxed));
+    lines.put("bytes_written", stats.bytes_written.load(Relaxed));
+    for (origin, seq) in engine.frontier().iter() {
+        lines.put(&format!("frontier_{origin}"), seq.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::human;
+
+    #[test]
+    fn bytes_for_people_have_two_digits_and_a_unit() {
+        let cases = [(0, "0B"), (1023, "1023B"), (2_128_560, "2.03M"), (25_276_510_208, "23.54G")];
+        for (bytes, text) in cases {
+            assert_eq!(human(bytes), text);
+        }
+    }
 }

@@ -1,15 +1,18 @@
-//! Commands about the server.
+//! Commands on the server.
 
 mod command;
 mod config;
 mod debug;
 mod docs;
 mod info;
+mod lolwut;
+mod monitor;
 
 use proto::resp::Replies;
 
+use crate::commands::args::is;
 use crate::refusal::Refusal;
-use crate::session::Call;
+use crate::session::{Call, ShutdownRequest};
 
 pub use command::{
     command, command_count, command_getkeys, command_getkeysandflags, command_help, command_info,
@@ -19,56 +22,42 @@ pub use config::{config_get, config_help, config_resetstat, config_rewrite, conf
 pub use debug::debug;
 pub use docs::command_docs;
 pub use info::info;
-
-/// The Redis version whose behaviour this follows; clients look at it.
-pub const REDIS_VERSION: &str = "7.0.15";
+pub use lolwut::lolwut;
+pub use monitor::{
+    latency_doctor, latency_graph, latency_help, latency_histogram, latency_history, latency_latest,
+    latency_reset, slowlog_get, slowlog_help, slowlog_len, slowlog_reset,
+};
 
 pub fn time(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let now_us = call.server.host().now_us();
+    let us = call.server.host().unix_us();
     reply.array(2);
-    reply.bulk((now_us / 1_000_000).to_string().as_bytes());
-    reply.bulk((now_us % 1_000_000).to_string().as_bytes());
+    reply.bulk_integer((us / 1_000_000) as i64);
+    reply.bulk_integer((us % 1_000_000) as i64);
     Ok(())
 }
 
+/// Everything acknowledged is in the log already, so SAVE and NOSAVE make no difference: a clean stop syncs the log.
 pub fn shutdown(call: &mut Call<'_>, args: &[&[u8]], _: &mut Replies<'_>) -> Result<(), Refusal> {
-    use crate::commands::args::is;
-    let (mut save, mut nosave) = (false, false);
+    let mut request = ShutdownRequest::default();
+    let (mut save, mut nosave, mut abort) = (false, false, false);
     for word in &args[1..] {
         match word {
-            word if is(word, "save") => save = true,
-            word if is(word, "nosave") => nosave = true,
-            word if is(word, "now") || is(word, "force") => {}
-            word if is(word, "abort") && args.len() == 2 => {
-                return Err(Refusal::Text("ERR No shutdown in progress."));
-            }
+            w if is(w, "save") => save = true,
+            w if is(w, "nosave") => nosave = true,
+            w if is(w, "now") => request.now = true,
+            w if is(w, "force") => request.force = true,
+            w if is(w, "abort") => abort = true,
             _ => return Err(Refusal::Syntax),
         }
     }
-    if save && nosave {
+    if (abort && args.len() > 2) || (save && nosave) {
         return Err(Refusal::Syntax);
     }
-    // No reply: the connection ends with the server.
-    call.server.host().request_shutdown();
+    if abort {
+        return Err(Refusal::Text("ERR No shutdown in progress."));
+    }
+    call.server.host().shutdown(request);
+    // The connection ends with the server, without an answer.
     call.session.closing = true;
-    Ok(())
-}
-
-/// A ring of islands around still water.
-const ATOLL: &str = "
-          .  -~\"^\"~-  .
-      .~'   _ . - . _   '~.
-    .'   .'   ~   ~   '.   '.
-   /   /   ~    ~    ~   \\   \\
-  |   |  ~   ~    ~   ~   |   |
-   \\   \\   ~    ~    ~   /   /
-    '.   '.  ~   ~   ~ .'   .'
-      '~._  ' - . - '  _.~'
-           ' ~ - - ~ '
-";
-
-pub fn lolwut(_: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let text = format!("{ATOLL}\nAtoll {}, as Redis ver. {REDIS_VERSION}\n", env!("CARGO_PKG_VERSION"));
-    reply.verbatim("txt", text.as_bytes());
     Ok(())
 }

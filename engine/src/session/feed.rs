@@ -1,0 +1,224 @@
+//! Feeding a session: parse a batch of commands, hash and prefetch their keys, then run them in order.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use proto::resp::{Replies, Requests};
+
+use super::dispatch::Ran;
+use super::meter::Meter;
+use super::resolve::{Resolved, resolve};
+use super::{Server, Session};
+use crate::commands::spec::{FindKeys, KeySpec, Scope};
+use crate::core::Turn;
+
+/// Commands parsed and prefetched at a time.
+const BATCH: usize = 32;
+/// Batches of one feed: what a client may take of a turn.
+const BATCHES_MAX: usize = 8;
+/// Replies of one feed past which it stops until they are sent, bytes.
+const REPLIES_MAX: usize = 1 << 20;
+
+/// What to do with the connection after a feed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flow {
+    /// Everything whole has run; wait for more input.
+    Idle,
+    /// More commands may be whole: feed again in the next turn.
+    More,
+    /// Clients are paused: feed again later, the input stays.
+    Paused,
+    /// Send what was answered, then close.
+    Close,
+    /// Close without sending anything more.
+    Hangup,
+}
+
+/// What a feed did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fed {
+    /// Bytes of the input that are done with.
+    pub consumed: usize,
+    pub commands: usize,
+    /// A command that may write ran: its reply needs the log.
+    pub wrote: bool,
+    pub flow: Flow,
+}
+
+/// The hashes of one command's keys.
+#[derive(Clone, Copy)]
+pub(super) enum Keys<'a> {
+    One(u64),
+    Many(&'a [u64]),
+}
+
+/// A command of a batch, looked up, with the place of its keys' hashes.
+#[derive(Clone, Copy)]
+struct Planned {
+    found: Option<Resolved>,
+    first: usize,
+    count: usize,
+}
+
+/// Scratch memory and counters of one reactor.
+#[derive(Default)]
+pub struct Lane {
+    requests: Requests,
+    planned: Vec<Planned>,
+    hashes: Vec<u64>,
+    args: Vec<&'static [u8]>,
+    positions: Vec<(usize, &'static KeySpec)>,
+    pub meter: Meter,
+}
+
+/// An empty vector keeps its memory while its element's lifetime changes.
+fn recycle<'b>(mut args: Vec<&[u8]>) -> Vec<&'b [u8]> {
+    args.clear();
+    args.into_iter().map(|_| -> &'b [u8] { &[] }).collect()
+}
+
+impl Session {
+    /// Runs whole commands from the front of `input`, appending their replies to `out`.
+    pub fn feed(
+        &mut self,
+        server: &Server,
+        turn: &Turn,
+        lane: &mut Lane,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Fed {
+        let mut fed = Fed { consumed: 0, commands: 0, wrote: false, flow: Flow::More };
+        let start = out.len();
+        for _ in 0..BATCHES_MAX {
+            if self.reparse {
+                self.restart_parser(server);
+            }
+            let flow = self.batch(server, turn, lane, input, start, out, &mut fed);
+            if let Some(flow) = flow {
+                fed.flow = flow;
+                break;
+            }
+        }
+        if fed.commands > 0 {
+            self.publish(turn.now_ms);
+        }
+        fed
+    }
+
+    /// One batch. `None`: it was full, and the next may follow.
+    #[allow(clippy::too_many_arguments)]
+    fn batch(
+        &mut self,
+        server: &Server,
+        turn: &Turn,
+        lane: &mut Lane,
+        input: &[u8],
+        start: usize,
+        out: &mut Vec<u8>,
+        fed: &mut Fed,
+    ) -> Option<Flow> {
+        let Lane { requests, planned, hashes, args: spare, positions, meter } = lane;
+        let base = fed.consumed;
+        let rest = &input[base..];
+        let parsed = match self.parser.parse(rest, BATCH, requests) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let text = format!("ERR {error}");
+                server.counters.error(text.as_bytes());
+                Replies::new(out, self.protocol).error(&text);
+                self.closing = true;
+                return Some(Flow::Close);
+            }
+        };
+        let count = requests.len();
+        let mut args: Vec<&[u8]> = recycle(std::mem::take(spare));
+        planned.clear();
+        hashes.clear();
+        for at in 0..count {
+            requests.args(at, rest, &mut args);
+            planned.push(plan(server, &args, hashes, positions));
+        }
+        if hashes.len() > 1 {
+            hashes.iter().for_each(|hash| server.engine().prefetch_slot(self.db, *hash));
+            hashes.iter().for_each(|hash| server.engine().prefetch_entry(self.db, *hash));
+        }
+        let mut stop = None;
+        let mut done = 0;
+        while done < count {
+            let Planned { found, first, count: keys } = planned[done];
+            requests.args(done, rest, &mut args);
+            let keys = match keys {
+                1 => Keys::One(hashes[first]),
+                _ => Keys::Many(&hashes[first..first + keys]),
+            };
+            match self.run(server, turn, meter, found, &args, keys, out) {
+                Ran::Done { wrote } => {
+                    fed.wrote |= wrote;
+                    done += 1;
+                }
+                Ran::Paused => {
+                    stop = Some(Flow::Paused);
+                    break;
+                }
+                Ran::Hangup => {
+                    stop = Some(Flow::Hangup);
+                    break;
+                }
+            }
+            if self.closing {
+                stop = Some(Flow::Close);
+                break;
+            }
+            if self.reparse {
+                // What follows was parsed under limits that no longer hold.
+                break;
+            }
+            if out.len() - start > REPLIES_MAX {
+                stop = Some(Flow::More);
+                break;
+            }
+        }
+        fed.commands += done;
+        if done < count || self.reparse {
+            fed.consumed = base + done.checked_sub(1).map_or(0, |last| requests.end(last));
+            self.reparse = true;
+        } else {
+            fed.consumed = base + parsed;
+            // Something left behind whole commands may be malformed: the next parse tells.
+            if stop.is_none() && (count == 0 || (count < BATCH && parsed == rest.len())) {
+                stop = Some(Flow::Idle);
+            }
+        }
+        *spare = recycle(args);
+        stop
+    }
+
+    /// The input outgrew `client-query-buffer-limit`.
+    pub fn input_limited(&self, server: &Server, pending: usize) -> bool {
+        let bound = server.config.live().query_bytes_max.load(Relaxed) as usize;
+        pending + self.queue_bytes() > bound
+    }
+}
+
+/// Looks a command up and hashes its keys.
+#[inline]
+fn plan(
+    server: &Server,
+    args: &[&[u8]],
+    hashes: &mut Vec<u64>,
+    positions: &mut Vec<(usize, &'static KeySpec)>,
+) -> Planned {
+    let first = hashes.len();
+    let Ok(found) = resolve(args) else { return Planned { found: None, first, count: 0 } };
+    let spec = found.spec;
+    if spec.scope == Scope::Keys && spec.takes(args.len()) {
+        let engine = server.engine();
+        if let [KeySpec { begin, find: FindKeys::Range { last: 0, .. }, .. }] = spec.keys {
+            hashes.push(engine.key_hash(args[*begin]));
+        } else {
+            positions.clear();
+            spec.key_positions(args, positions);
+            hashes.extend(positions.iter().map(|(at, _)| engine.key_hash(args[*at])));
+        }
+    }
+    Planned { found: Some(found), first, count: hashes.len() - first }
+}
