@@ -33,9 +33,7 @@ pub fn echo(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result
 }
 
 pub fn select(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let db = i32::try_from(args::integer(args[1])?).map_err(|_| Refusal::NotInteger)?;
-    let known = u32::try_from(db).ok().filter(|db| *db < call.engine().databases());
-    call.session.db = known.ok_or(Refusal::DbIndexOutOfRange)?;
+    call.session.db = args::database(args[1], u64::from(call.engine().databases()))? as u32;
     reply.ok();
     Ok(())
 }
