@@ -15,6 +15,8 @@ pub enum Refusal {
     NanOrInfinity,
     Overflow,
     OutOfRange,
+    /// An integer outside the bounds that its argument has, both inclusive.
+    NotBetween(i64, i64),
     OffsetOutOfRange,
     IndexOutOfRange,
     StringTooLong,
@@ -54,6 +56,9 @@ impl Refusal {
             Refusal::InvalidDbIndex => "ERR invalid DB index",
             Refusal::InvalidFirstDbIndex => "ERR invalid first DB index",
             Refusal::InvalidSecondDbIndex => "ERR invalid second DB index",
+            Refusal::NotBetween(min, max) => {
+                return format!("ERR value is out of range, value must between {min} and {max}").into();
+            }
             Refusal::InvalidExpire(command) => {
                 return format!("ERR invalid expire time in '{command}' command").into();
             }

@@ -9,6 +9,18 @@ pub fn integer(arg: &[u8]) -> Result<i64, Refusal> {
     parse_i64(arg).ok_or(Refusal::NotInteger)
 }
 
+/// An integer argument within bounds.
+pub fn integer_within(arg: &[u8], min: i64, max: i64) -> Result<i64, Refusal> {
+    let n = integer(arg)?;
+    if (min..=max).contains(&n) { Ok(n) } else { Err(Refusal::NotBetween(min, max)) }
+}
+
+/// A database's number: an integer of 32 bits that names one of `databases`.
+pub fn database(arg: &[u8], databases: u64) -> Result<u64, Refusal> {
+    let db = integer_within(arg, i64::from(i32::MIN), i64::from(i32::MAX))?;
+    u64::try_from(db).ok().filter(|db| *db < databases).ok_or(Refusal::DbIndexOutOfRange)
+}
+
 /// True when the argument is this word, in any case.
 pub fn is(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())

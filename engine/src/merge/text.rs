@@ -55,7 +55,7 @@ fn add_float(value: &mut Option<Vec<u8>>, n: LongDouble) -> bool {
         None => Some(LongDouble::from_i64(0)),
         Some(bytes) => LongDouble::parse(bytes),
     };
-    let Some(sum) = current.and_then(|c| c.add(n)) else { return false };
+    let Some(sum) = current.and_then(|c| c.checked_add(n)) else { return false };
     let out = value.get_or_insert_default();
     out.clear();
     sum.format_human(out);

@@ -18,7 +18,7 @@ const EXPONENT_MAX: i32 = 16320;
 /// Decimal digits that `%.17Lf` shows after the point.
 const DECIMALS: usize = 17;
 /// Text longer than this is no number to Redis.
-const TEXT_MAX: usize = 5 * 1024;
+const TEXT_MAX: usize = 5 * 1024 - 1;
 
 /// Unsigned integer of any size, little-endian words.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Big {
         if self.is_zero() {
             return;
         }
-        if bits % 32 > 0 {
+        if !bits.is_multiple_of(32) {
             let mut carry = 0;
             for word in &mut self.0 {
                 let shifted = u64::from(*word) << (bits % 32) | carry;
@@ -116,11 +116,21 @@ impl Big {
         rest as u32
     }
 
-    fn pow10(&mut self, power: usize) {
+    /// Multiplies by a power of ten.
+    fn scale_up(&mut self, power: usize) {
         for _ in 0..power / 9 {
             self.mul_add(1_000_000_000, 0);
         }
         self.mul_add(10u32.pow((power % 9) as u32), 0);
+    }
+
+    /// Divides by a power of ten; true when something was cut off.
+    fn scale_down(&mut self, power: usize) -> bool {
+        let mut cut = false;
+        for _ in 0..power / 9 {
+            cut |= self.div_small(1_000_000_000) != 0;
+        }
+        cut | (self.div_small(10u32.pow((power % 9) as u32)) != 0)
     }
 }
 
@@ -207,31 +217,38 @@ impl LongDouble {
         if digits.is_zero() {
             return Some(LongDouble { negative, ..Self::ZERO });
         }
-        if hex {
-            return Self::round(negative, digits, power - 4 * after_point, false);
+        let read = if hex {
+            Self::round(negative, digits, power - 4 * after_point, false)
+        } else {
+            Self::scaled(negative, digits, power - after_point)
+        };
+        // What is not zero but too small to tell from it is out of range.
+        read.filter(|n| n.mantissa != 0)
+    }
+
+    /// ±n · 10^power, rounded; `None` when too large.
+    fn scaled(negative: bool, mut n: Big, power: i32) -> Option<Self> {
+        if power > 5000 {
+            return None;
         }
-        let power = power - after_point;
         if power >= 0 {
-            if power > 5000 {
-                return None;
-            }
-            digits.pow10(power as usize);
-            return Self::round(negative, digits, 0, false);
+            n.scale_up(power as usize);
+            return Self::round(negative, n, 0, false);
         }
         if power < -12_000 {
+            // The longest text begins below 10^5120, the least number lies above 10^-4951.
             return Some(LongDouble { negative, ..Self::ZERO });
         }
-        // digits / 10^-power: shift up until the quotient has bits to spare, then divide.
-        let mut divisor = Big::from_u64(1);
-        divisor.pow10((-power) as usize);
-        let lift = (divisor.bits() + 70).saturating_sub(digits.bits());
-        digits.shift_left(lift);
-        let (quotient, sticky) = divide(digits, &divisor);
-        Self::round(negative, quotient, -(lift as i32), sticky)
+        // Shift up until the quotient has bits to spare (a decimal digit is less than 10/3 bits), then divide.
+        let power = power.unsigned_abs() as usize;
+        let lift = (power * 10 / 3 + 72).saturating_sub(n.bits());
+        n.shift_left(lift);
+        let sticky = n.scale_down(power);
+        Self::round(negative, n, -(lift as i32), sticky)
     }
 
     /// The sum, rounded to nearest even; `None` when it is infinite.
-    pub fn add(self, other: Self) -> Option<Self> {
+    pub fn checked_add(self, other: Self) -> Option<Self> {
         if self.mantissa == 0 {
             let negative = other.negative && (self.negative || other.mantissa != 0);
             return Some(LongDouble { negative, ..other });
@@ -276,7 +293,7 @@ impl LongDouble {
     /// Appends the number as Redis answers it: `%.17Lf` without trailing zeros.
     pub fn format_human(self, out: &mut Vec<u8>) {
         let mut n = Big::from_u64(self.mantissa);
-        n.pow10(DECIMALS);
+        n.scale_up(DECIMALS);
         let shift = self.exponent;
         let mut scaled = if shift >= 0 {
             n.shift_left(shift as usize);
@@ -355,22 +372,6 @@ impl LongDouble {
     }
 }
 
-/// Long division bit by bit; the quotient is short (about 70 bits), the operands are not. Also whether a rest is left.
-fn divide(mut n: Big, divisor: &Big) -> (Big, bool) {
-    let places = (n.bits() + 1).saturating_sub(divisor.bits());
-    let mut quotient = Big(vec![0; places / 32 + 1]);
-    for place in (0..=places).rev() {
-        let mut part = divisor.clone();
-        part.shift_left(place);
-        if n.cmp(&part) != Ordering::Less {
-            n.sub(&part);
-            quotient.0[place / 32] |= 1 << (place % 32);
-        }
-    }
-    quotient.trim();
-    (quotient, !n.is_zero())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -384,7 +385,7 @@ mod tests {
     fn sum(a: &str, b: &str) -> String {
         let mut out = Vec::new();
         let a = LongDouble::parse(a.as_bytes()).unwrap();
-        a.add(LongDouble::parse(b.as_bytes()).unwrap()).unwrap().format_human(&mut out);
+        a.checked_add(LongDouble::parse(b.as_bytes()).unwrap()).unwrap().format_human(&mut out);
         String::from_utf8(out).unwrap()
     }
 

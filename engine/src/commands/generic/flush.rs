@@ -30,10 +30,15 @@ pub fn flushall(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) ->
 }
 
 pub fn swapdb(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let a = args::integer(args[1]).map_err(|_| Refusal::InvalidFirstDbIndex)?;
-    let b = args::integer(args[2]).map_err(|_| Refusal::InvalidSecondDbIndex)?;
-    let known = |db: i64| u64::try_from(db).ok().filter(|db| *db < unit.databases());
-    let (Some(a), Some(b)) = (known(a), known(b)) else { return Err(Refusal::DbIndexOutOfRange) };
+    // Both are read before either is looked up.
+    let index = |arg, invalid| match args::database(arg, unit.databases()) {
+        Err(Refusal::DbIndexOutOfRange) => Ok(None),
+        Err(_) => Err(invalid),
+        Ok(db) => Ok(Some(db)),
+    };
+    let a = index(args[1], Refusal::InvalidFirstDbIndex)?;
+    let b = index(args[2], Refusal::InvalidSecondDbIndex)?;
+    let (Some(a), Some(b)) = (a, b) else { return Err(Refusal::DbIndexOutOfRange) };
     if a != b {
         unit.swap_db(a, b);
     }

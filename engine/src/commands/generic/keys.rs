@@ -27,23 +27,37 @@ pub fn dbsize(unit: &mut Unit<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Resu
     Ok(())
 }
 
-/// Cursor, MATCH and COUNT of a SCAN-like command; further options go to `other`, which says how many arguments it took.
-pub(in crate::commands) struct ScanArgs<'a> {
-    pub cursor: u64,
+/// A cursor as C's `strtoul` reads it: empty is zero, a sign is taken, negative numbers wrap, a zero byte ends the text.
+pub(in crate::commands) fn scan_cursor(arg: &[u8]) -> Result<u64, Refusal> {
+    let text = arg.split(|b| *b == 0).next().unwrap_or_default();
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let digit = |n: u64, b: &u8| match b {
+        b'0'..=b'9' => n.checked_mul(10)?.checked_add(u64::from(b - b'0')),
+        _ => None,
+    };
+    let n = digits.iter().try_fold(0, digit).filter(|_| text.is_empty() || !digits.is_empty());
+    let n = n.ok_or(Refusal::Text("ERR invalid cursor"))?;
+    Ok(if negative { n.wrapping_neg() } else { n })
+}
+
+/// Options of a SCAN-like command.
+pub(in crate::commands) struct ScanOptions<'a> {
     pub count: usize,
     pub pattern: Option<&'a [u8]>,
     pub kind: Option<&'a [u8]>,
 }
 
-/// Reads `cursor [MATCH pattern] [COUNT count] [TYPE type]`.
-pub(in crate::commands) fn scan_args<'a>(
+/// Reads `[MATCH pattern] [COUNT count] [TYPE type]`.
+pub(in crate::commands) fn scan_options<'a>(
     args: &[&'a [u8]],
     with_type: bool,
-) -> Result<ScanArgs<'a>, Refusal> {
-    let (cursor, mut rest) = (args[0], &args[1..]);
-    let cursor = std::str::from_utf8(cursor).ok().and_then(|c| c.parse().ok());
-    let cursor = cursor.ok_or(Refusal::Text("ERR invalid cursor"))?;
-    let mut out = ScanArgs { cursor, count: 10, pattern: None, kind: None };
+) -> Result<ScanOptions<'a>, Refusal> {
+    let mut rest = args;
+    let mut out = ScanOptions { count: 10, pattern: None, kind: None };
     while let [word, value, tail @ ..] = rest {
         rest = tail;
         if is(word, "count") {
@@ -64,9 +78,10 @@ pub(in crate::commands) fn scan_args<'a>(
 }
 
 pub fn scan(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let scan = scan_args(&args[1..], true)?;
+    let cursor = scan_cursor(args[1])?;
+    let scan = scan_options(&args[2..], true)?;
     let mut found = Vec::new();
-    let next = unit.scan(scan.cursor, scan.count, scan.pattern, &mut |visited| {
+    let next = unit.scan(cursor, scan.count, scan.pattern, &mut |visited| {
         if scan.kind.is_none_or(|kind| is(kind, visited.kind.name())) {
             found.push(visited.key.to_vec());
         }
@@ -76,4 +91,29 @@ pub fn scan(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Res
     reply.array(found.len());
     found.iter().for_each(|key| reply.bulk(key));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_read_as_strtoul_reads_them() {
+        for (text, cursor) in [
+            ("", Some(0)),
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("+5", Some(5)),
+            ("-1", Some(u64::MAX)),
+            ("12\x00x", Some(12)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            (" 1", None),
+            ("1 ", None),
+            ("-", None),
+            ("0x1", None),
+        ] {
+            assert_eq!(scan_cursor(text.as_bytes()).ok(), cursor, "{text:?}");
+        }
+    }
 }

@@ -10,8 +10,8 @@ mod rename;
 pub use delete::{del, exists, touch, type_, unlink};
 pub use expire::{expire, expireat, expiretime, persist, pexpire, pexpireat, pexpiretime, pttl, ttl};
 pub use flush::{flushall, flushdb, swapdb};
-pub(in crate::commands) use keys::scan_args;
 pub use keys::{dbsize, keys, randomkey, scan};
+pub(in crate::commands) use keys::{scan_cursor, scan_options};
 pub use object::{object_encoding, object_freq, object_help, object_idletime, object_refcount};
 pub use rename::{copy, move_, rename, renamenx};
 

@@ -4,6 +4,7 @@ use proto::resp::Replies;
 
 use crate::commands::help;
 use crate::core::Unit;
+use crate::number::parse_i64;
 use crate::refusal::Refusal;
 
 fn of_key(
@@ -31,10 +32,11 @@ pub fn object_encoding(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<
 
 pub fn object_refcount(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     of_key(unit, args, reply, |unit, reply| {
-        // Redis shares the integers below 10,000.
+        // Redis shares the integers below 10,000, unless the text was built piecewise.
         let key = unit.key(args[2]);
+        let integer = unit.encoding(&key) == Some("int");
         let shared = match unit.string(&key) {
-            Ok(Some(text)) => crate::number::parse_i64(text).is_some_and(|n| (0..10_000).contains(&n)),
+            Ok(Some(text)) if integer => parse_i64(text).is_some_and(|n| (0..10_000).contains(&n)),
             _ => false,
         };
         reply.integer(if shared { i64::from(i32::MAX) } else { 1 });

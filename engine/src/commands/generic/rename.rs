@@ -3,7 +3,7 @@
 use proto::resp::Replies;
 
 use super::{assign_whole, whole};
-use crate::commands::args::{self, is};
+use crate::commands::args::{database, is};
 use crate::core::Unit;
 use crate::effect::Op;
 use crate::refusal::Refusal;
@@ -22,22 +22,19 @@ pub fn renamenx(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) ->
 
 fn rename_to(unit: &mut Unit<'_>, args: &[&[u8]], only_new: bool) -> Result<bool, Refusal> {
     let (from, to) = (unit.key(args[1]), unit.key(args[2]));
-    let (value, expiry) = whole(unit, &from).ok_or(Refusal::NoSuchKey)?;
+    if unit.kind(&from).is_none() {
+        return Err(Refusal::NoSuchKey);
+    }
     if from.bytes == to.bytes {
         return Ok(!only_new);
     }
     if only_new && unit.kind(&to).is_some() {
         return Ok(false);
     }
+    let (value, expiry) = whole(unit, &from).ok_or(Refusal::NoSuchKey)?;
     assign_whole(unit, &to, &value, expiry);
     unit.emit(&from, Op::Reset);
     Ok(true)
-}
-
-/// A database's number: an integer of 32 bits that names one.
-fn database(unit: &Unit<'_>, arg: &[u8]) -> Result<u64, Refusal> {
-    let db = i32::try_from(args::integer(arg)?).map_err(|_| Refusal::NotInteger)?;
-    u64::try_from(db).ok().filter(|db| *db < unit.databases()).ok_or(Refusal::DbIndexOutOfRange)
 }
 
 pub fn copy(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
@@ -50,7 +47,7 @@ pub fn copy(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Res
         } else if let [number, tail @ ..] = rest
             && is(word, "db")
         {
-            db = database(unit, number)?;
+            db = database(number, unit.databases())?;
             rest = tail;
         } else {
             return Err(Refusal::Syntax);
@@ -61,33 +58,27 @@ pub fn copy(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Res
     if db == unit.selected_db() && from.bytes == to.bytes {
         return Err(Refusal::SameObject);
     }
-    let copied = match whole(unit, &from) {
-        Some(_) if !replace && unit.kind(&to).is_some() => false,
-        Some((value, expiry)) => {
-            assign_whole(unit, &to, &value, expiry);
-            true
-        }
-        None => false,
-    };
-    reply.integer(i64::from(copied));
+    let free = replace || unit.kind(&to).is_none();
+    let source = if free { whole(unit, &from) } else { None };
+    if let Some((value, expiry)) = &source {
+        assign_whole(unit, &to, value, *expiry);
+    }
+    reply.integer(i64::from(source.is_some()));
     Ok(())
 }
 
 pub fn move_(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let db = database(unit, args[2])?;
+    let db = database(args[2], unit.databases())?;
     if db == unit.selected_db() {
         return Err(Refusal::SameObject);
     }
     let from = unit.key(args[1]);
     let to = unit.key_in(db, args[1]).ok_or(Refusal::DbIndexOutOfRange)?;
-    let moved = match whole(unit, &from) {
-        Some((value, expiry)) if unit.kind(&to).is_none() => {
-            assign_whole(unit, &to, &value, expiry);
-            unit.emit(&from, Op::Reset);
-            true
-        }
-        _ => false,
-    };
-    reply.integer(i64::from(moved));
+    let source = if unit.kind(&to).is_none() { whole(unit, &from) } else { None };
+    if let Some((value, expiry)) = &source {
+        assign_whole(unit, &to, value, *expiry);
+        unit.emit(&from, Op::Reset);
+    }
+    reply.integer(i64::from(source.is_some()));
     Ok(())
 }

@@ -1,30 +1,39 @@
 //! SADD, SREM, SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SMOVE, SSCAN.
 
 use proto::resp::Replies;
+use smallvec::SmallVec;
 
-use crate::commands::generic::scan_args;
+use crate::commands::generic::{scan_cursor, scan_options};
 use crate::core::Unit;
 use crate::effect::{Members, Op};
 use crate::glob;
 use crate::refusal::Refusal;
 
+/// Up to so many arguments are compared with each other; more are hashed.
+const COMPARED_MAX: usize = 8;
+
 /// The distinct arguments, in order of first appearance, for which `keep` holds.
-fn distinct<'a>(args: &[&'a [u8]], keep: impl Fn(&[u8]) -> bool) -> Vec<&'a [u8]> {
-    let mut seen = std::collections::HashSet::<&[u8], xxhash_rust::xxh3::Xxh3DefaultBuilder>::default();
-    args.iter().copied().filter(|m| keep(m) && (args.len() == 1 || seen.insert(m))).collect()
+fn distinct<'a>(args: &[&'a [u8]], keep: impl Fn(&[u8]) -> bool) -> SmallVec<[&'a [u8]; COMPARED_MAX]> {
+    if args.len() <= COMPARED_MAX {
+        let first = |i: usize| !args[..i].contains(&args[i]);
+        return (0..args.len()).filter(|i| first(*i) && keep(args[*i])).map(|i| args[i]).collect();
+    }
+    let mut seen = hashbrown::HashSet::<&[u8], xxhash_rust::xxh3::Xxh3DefaultBuilder>::default();
+    args.iter().copied().filter(|m| keep(m) && seen.insert(m)).collect()
 }
 
 pub fn sadd(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let key = unit.key(args[1]);
     let set = unit.set(&key)?;
-    let new = distinct(&args[2..], |m| set.is_none_or(|set| !set.contains(m)));
-    // With peers an add renews a member that a concurrent remove may cancel; alone it would be a no-op.
-    let all = distinct(&args[2..], |_| true);
-    let emitted = if unit.is_alone() { &new } else { &all };
-    if !emitted.is_empty() {
-        unit.emit(&key, Op::MemberAdd(Members::Slices(emitted)));
+    let mut added = distinct(&args[2..], |m| set.is_none_or(|set| !set.contains(m)));
+    reply.integer(added.len() as i64);
+    if !unit.is_alone() {
+        // With peers an add renews a member that a concurrent remove may cancel; alone it would be a no-op.
+        added = distinct(&args[2..], |_| true);
     }
-    reply.integer(new.len() as i64);
+    if !added.is_empty() {
+        unit.emit(&key, Op::MemberAdd(Members::Slices(&added)));
+    }
     Ok(())
 }
 
@@ -32,7 +41,7 @@ pub fn srem(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Res
     let key = unit.key(args[1]);
     let gone = match unit.set(&key)? {
         Some(set) => distinct(&args[2..], |m| set.contains(m)),
-        None => Vec::new(),
+        None => SmallVec::new(),
     };
     if !gone.is_empty() {
         unit.emit(&key, Op::MemberRemove(Members::Slices(&gone)));
@@ -95,15 +104,19 @@ pub fn smove(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Re
 }
 
 pub fn sscan(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let scan = scan_args(&args[2..], false)?;
+    let cursor = scan_cursor(args[2])?;
     let key = unit.key(args[1]);
     let mut found = Vec::new();
     let next = match unit.set(&key)? {
-        Some(set) => set.scan(scan.cursor, scan.count, &mut |m| {
-            if scan.pattern.is_none_or(|p| glob::matches(p, m)) {
-                found.push(m.to_vec());
-            }
-        }),
+        Some(set) => {
+            let scan = scan_options(&args[3..], false)?;
+            set.scan(cursor, scan.count, &mut |m| {
+                if scan.pattern.is_none_or(|p| glob::matches(p, m)) {
+                    found.push(m.to_vec());
+                }
+            })
+        }
+        // Redis does not look at the options then.
         None => 0,
     };
     reply.array(2);

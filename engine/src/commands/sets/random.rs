@@ -7,8 +7,12 @@ use proto::resp::Replies;
 use crate::commands::args;
 use crate::core::Unit;
 use crate::effect::{Members, Op};
+use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::state::set::SetValue;
+
+/// Bytes of the shortest member's reply.
+const REPLY_MIN: u64 = 6;
 
 /// `count` distinct members at random.
 fn choose(set: &SetValue, count: usize, random: &mut dyn FnMut() -> u64) -> Vec<Vec<u8>> {
@@ -32,12 +36,11 @@ fn choose(set: &SetValue, count: usize, random: &mut dyn FnMut() -> u64) -> Vec<
 }
 
 pub fn spop(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let out_of_range = Refusal::Text("ERR value is out of range, must be positive");
     let count = match args[2..] {
         [] => None,
         [count] => {
-            let count = args::integer(count)?;
-            Some(usize::try_from(count).map_err(|_| out_of_range)?)
+            let count = parse_i64(count).and_then(|n| usize::try_from(n).ok());
+            Some(count.ok_or(Refusal::Text("ERR value is out of range, must be positive"))?)
         }
         _ => return Err(Refusal::Syntax),
     };
@@ -66,12 +69,11 @@ pub fn spop(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Res
 pub fn srandmember(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let count = match args[2..] {
         [] => None,
-        [count] => Some(args::integer(count)?),
+        [count] => Some(args::integer_within(count, -i64::MAX, i64::MAX)?),
         _ => return Err(Refusal::Syntax),
     };
-    if count.is_some_and(|n| n < -i64::MAX / 2 || n > i64::MAX / 2) {
-        return Err(Refusal::OutOfRange);
-    }
+    // A reply is as long as a value at most; Redis would go on until memory ends.
+    let bytes_max = unit.string_bytes_max();
     let key = unit.key(args[1]);
     let mut seed = unit.random();
     let mut random = move || splitmix(&mut seed);
@@ -85,10 +87,17 @@ pub fn srandmember(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>)
         (Some(_), None) => reply.array(0),
         // Negative: with repetition, exactly so many.
         (Some(n), Some(set)) if n < 0 => {
-            reply.array(n.unsigned_abs() as usize);
-            for _ in 0..n.unsigned_abs() {
+            let (n, start) = (n.unsigned_abs(), reply.buffer().len());
+            if n.saturating_mul(REPLY_MIN) > bytes_max {
+                return Err(Refusal::OutOfRange);
+            }
+            reply.array(n as usize);
+            for _ in 0..n {
                 if let Some(member) = set.random(&mut random) {
                     reply.bulk(&member);
+                }
+                if (reply.buffer().len() - start) as u64 > bytes_max {
+                    return Err(Refusal::OutOfRange);
                 }
             }
         }

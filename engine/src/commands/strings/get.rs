@@ -3,7 +3,8 @@
 use proto::resp::Replies;
 
 use super::assign;
-use crate::commands::args::{self, When, is};
+use super::options::{Reader, options};
+use crate::commands::args;
 use crate::core::Unit;
 use crate::effect::{Expiry, Op};
 use crate::refusal::Refusal;
@@ -46,25 +47,15 @@ pub fn getdel(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> R
 
 pub fn getex(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let key = unit.key(args[1]);
-    let mut change = None;
-    match args[2..] {
-        [] => {}
-        [word] if is(word, "persist") => change = Some((None, None)),
-        [word, count] => match When::option(word) {
-            Some(when) => change = Some((Some(when), Some(count))),
-            None => return Err(Refusal::Syntax),
-        },
-        _ => return Err(Refusal::Syntax),
-    }
+    let options = options(&args[2..], Reader::GetEx)?;
     if unit.string(&key)?.is_none() {
         reply.null();
         return Ok(());
     }
     let now_ms = unit.now_ms();
-    let expiry = match change {
-        Some((Some(when), Some(count))) => Some(args::expiry(count, when, now_ms, "getex")?),
-        Some(_) => Some(Expiry::NEVER),
-        None => None,
+    let expiry = match options.expire {
+        Some((when, count)) => Some(args::expiry(count, when, now_ms, "getex")?),
+        None => options.persist.then_some(Expiry::NEVER),
     };
     if let Some(value) = unit.string(&key)? {
         reply.bulk(value);

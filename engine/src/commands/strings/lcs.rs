@@ -6,9 +6,6 @@ use crate::commands::args::{self, is};
 use crate::core::Unit;
 use crate::refusal::Refusal;
 
-/// Cells of the table at most: 512 MiB of u32.
-const CELLS_MAX: usize = 128 << 20;
-
 /// A stretch that both strings share: inclusive ranges in each.
 struct Match {
     a: (usize, usize),
@@ -42,7 +39,8 @@ pub fn lcs(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Resu
     if idx && only_len {
         return Err(Refusal::Text("ERR If you want both the length and indexes, please just use IDX."));
     }
-    if (a.len() + 1).saturating_mul(b.len() + 1) > CELLS_MAX {
+    let cells = (a.len() as u64 + 1).saturating_mul(b.len() as u64 + 1);
+    if cells.saturating_mul(size_of::<u32>() as u64) > unit.string_bytes_max() {
         return Err(Refusal::Text(
             "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
         ));

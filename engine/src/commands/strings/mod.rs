@@ -4,6 +4,7 @@ mod counter;
 mod get;
 mod lcs;
 mod many;
+mod options;
 mod range;
 mod set;
 

@@ -3,46 +3,11 @@
 use proto::resp::Replies;
 
 use super::assign;
-use crate::commands::args::{self, When, is};
+use super::options::{Reader, options};
+use crate::commands::args::{self, When};
 use crate::core::Unit;
 use crate::effect::Expiry;
 use crate::refusal::Refusal;
-
-#[derive(Default)]
-struct Options<'a> {
-    nx: bool,
-    xx: bool,
-    get: bool,
-    keep_ttl: bool,
-    expire: Option<(When, &'a [u8])>,
-}
-
-fn options<'a>(args: &[&'a [u8]]) -> Result<Options<'a>, Refusal> {
-    let mut options = Options::default();
-    let mut rest = args;
-    while let [word, tail @ ..] = rest {
-        rest = tail;
-        if is(word, "nx") && !options.xx {
-            options.nx = true;
-        } else if is(word, "xx") && !options.nx {
-            options.xx = true;
-        } else if is(word, "get") {
-            options.get = true;
-        } else if is(word, "keepttl") && options.expire.is_none() {
-            options.keep_ttl = true;
-        } else if let Some(when) = When::option(word)
-            && options.expire.is_none()
-            && !options.keep_ttl
-            && let [count, tail @ ..] = rest
-        {
-            options.expire = Some((when, count));
-            rest = tail;
-        } else {
-            return Err(Refusal::Syntax);
-        }
-    }
-    Ok(options)
-}
 
 pub fn set(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let key = unit.key(args[1]);
@@ -51,7 +16,7 @@ pub fn set(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Resu
         reply.ok();
         return Ok(());
     }
-    let options = options(&args[3..])?;
+    let options = options(&args[3..], Reader::Set)?;
     let mut expiry = match options.expire {
         Some((when, count)) => args::expiry(count, when, unit.now_ms(), "set")?,
         None => Expiry::NEVER,
