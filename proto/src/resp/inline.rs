@@ -14,10 +14,16 @@ pub fn split(line: &[u8], mut word: impl FnMut(&[u8])) -> Option<()> {
         current.clear();
         loop {
             match line.get(at) {
-                None | Some(0) => break,
-                Some(b) if is_space(*b) => break,
-                Some(b'"') => at = double_quoted(line, at + 1, &mut current)?,
-                Some(b'\'') => at = single_quoted(line, at + 1, &mut current)?,
+                // Vertical tab and form feed separate words, but do not end one.
+                None | Some(0 | b' ' | b'\n' | b'\r' | b'\t') => break,
+                Some(b'"') => {
+                    at = double_quoted(line, at + 1, &mut current)?;
+                    break;
+                }
+                Some(b'\'') => {
+                    at = single_quoted(line, at + 1, &mut current)?;
+                    break;
+                }
                 Some(b) => {
                     current.push(*b);
                     at += 1;
@@ -45,7 +51,7 @@ fn double_quoted(line: &[u8], mut at: usize, out: &mut Vec<u8>) -> Option<usize>
                 out.push(digit(a) << 4 | digit(b));
                 at += 4;
             }
-            [b'\\', c, ..] => {
+            [b'\\', c, ..] if c != 0 => {
                 out.push(match c {
                     b'n' => b'\n',
                     b'r' => b'\r',
@@ -95,6 +101,7 @@ mod tests {
         assert_eq!(words(r#"  set "a\x41\n" 'it\'s' x"y"  "#).unwrap(), ["set", "aA\n", "it's", "xy"]);
         assert_eq!(words("").unwrap(), [""; 0]);
         assert_eq!(words(r#""""#).unwrap(), [""]);
+        assert_eq!(words("\x0ba\x0bb\"c\"\x0bd \x0c e").unwrap(), ["a\x0bbc", "d", "e"]);
         for bad in [r#""a"b"#, r#""a"#, "'a", "'a'b", r#""a\"#] {
             assert_eq!(words(bad), None, "{bad}");
         }

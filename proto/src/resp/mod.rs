@@ -1,10 +1,12 @@
 //! RESP2 and RESP3: requests as Redis reads them, replies as Redis writes them.
 
+pub mod decimal;
 pub mod inline;
 pub mod reply;
 pub mod request;
 pub mod value;
 
+pub use decimal::Decimal;
 pub use reply::{Protocol, Replies};
 pub use request::{ProtocolError, RequestLimits, RequestParser, Requests};
-pub use value::{DecodeError, Value};
+pub use value::{DecodeError, ReplyLimits, ReplyReader, Value};

@@ -1,5 +1,7 @@
 //! The reply side: bytes exactly as Redis 7.0 writes them, in RESP2 or RESP3.
 
+use super::decimal::Decimal;
+
 /// The version a client negotiated with HELLO.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Protocol {
@@ -46,18 +48,18 @@ impl<'a> Replies<'a> {
         self.crlf();
     }
 
-    /// An error line, complete with its code word; line breaks in it become spaces.
+    /// An error line, complete with its code word. Line breaks at its ends are dropped, those within become spaces.
     pub fn error(&mut self, text: &str) {
-        self.out.push(b'-');
-        let trimmed = text.trim_end_matches(['\r', '\n']);
-        self.out.extend(trimmed.bytes().map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
-        self.crlf();
+        self.error_bytes(text.as_bytes());
     }
 
     /// As [`Replies::error`], for text that quotes a client's raw bytes.
     pub fn error_bytes(&mut self, text: &[u8]) {
+        let is_break = |b: &u8| matches!(b, b'\r' | b'\n');
+        let from = text.iter().position(|b| !is_break(b)).unwrap_or(text.len());
+        let to = text.iter().rposition(|b| !is_break(b)).map_or(from, |last| last + 1);
         self.out.push(b'-');
-        self.out.extend(text.iter().map(|b| if matches!(b, b'\r' | b'\n') { b' ' } else { *b }));
+        self.out.extend(text[from..to].iter().map(|b| if is_break(b) { b' ' } else { *b }));
         self.crlf();
     }
 
@@ -68,7 +70,7 @@ impl<'a> Replies<'a> {
             return;
         }
         self.out.push(b':');
-        self.decimal(value);
+        self.out.extend_from_slice(Decimal::integer(value).as_bytes());
         self.crlf();
     }
 
@@ -82,9 +84,7 @@ impl<'a> Replies<'a> {
 
     /// A bulk string holding an integer.
     pub fn bulk_integer(&mut self, value: i64) {
-        let mut digits = Vec::with_capacity(20);
-        Replies::new(&mut digits, self.protocol).decimal(value);
-        self.bulk(&digits);
+        self.bulk(Decimal::integer(value).as_bytes());
     }
 
     /// The null of a missing value.
@@ -128,9 +128,9 @@ impl<'a> Replies<'a> {
         self.out.extend_from_slice(text);
     }
 
-    /// A double in the shortest of `%.17g`'s spellings; a bulk string in RESP2.
+    /// A double as `%.17g`; a bulk string in RESP2.
     pub fn double(&mut self, value: f64) {
-        let text = format_double(value);
+        let text = Decimal::double(value);
         match self.protocol {
             Protocol::Resp2 => self.bulk(text.as_bytes()),
             Protocol::Resp3 => {
@@ -139,6 +139,21 @@ impl<'a> Replies<'a> {
                 self.crlf();
             }
         }
+    }
+
+    /// A whole number beyond 64 bits, its digits given; a bulk string in RESP2.
+    pub fn big_number(&mut self, digits: &[u8]) {
+        if !self.is_resp3() {
+            return self.bulk(digits);
+        }
+        self.out.push(b'(');
+        self.out.extend_from_slice(digits);
+        self.crlf();
+    }
+
+    /// `len` pairs that describe the value after them. RESP3 alone has it: with RESP2 write neither it nor its pairs.
+    pub fn attribute(&mut self, len: usize) {
+        self.header(b'|', len);
     }
 
     /// Text with a three-letter format (`txt`, `mkd`); a bulk string in RESP2.
@@ -172,57 +187,15 @@ impl<'a> Replies<'a> {
             ]);
         } else {
             self.out.push(kind);
-            self.decimal(len as i64);
+            self.out.extend_from_slice(Decimal::unsigned(len as u64).as_bytes());
             self.crlf();
         }
-    }
-
-    fn decimal(&mut self, value: i64) {
-        let mut digits = [0u8; 20];
-        let mut at = digits.len();
-        let mut rest = value.unsigned_abs();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        if value < 0 {
-            at -= 1;
-            digits[at] = b'-';
-        }
-        self.out.extend_from_slice(&digits[at..]);
     }
 
     #[inline]
     fn crlf(&mut self) {
         self.out.extend_from_slice(b"\r\n");
     }
-}
-
-/// `%.17g` as C prints it, but `inf`, `-inf`, `nan` as Redis does.
-pub fn format_double(value: f64) -> String {
-    if value.is_nan() {
-        return "nan".into();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "inf".into() } else { "-inf".into() };
-    }
-    if value == 0.0 {
-        return if value.is_sign_negative() { "-0".into() } else { "0".into() };
-    }
-    let scientific = format!("{value:.16e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let trim = |s: &str| s.trim_end_matches('0').trim_end_matches('.').to_string();
-    if (-4..17).contains(&exponent) {
-        let text = format!("{:.*}", (16 - exponent) as usize, value);
-        return if text.contains('.') { trim(&text) } else { text };
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", trim(mantissa), exponent.abs())
 }
 
 #[cfg(test)]
@@ -259,17 +232,18 @@ mod tests {
     }
 
     #[test]
-    fn doubles_follow_percent_17g() {
-        for (value, text) in [
-            (0.1, "0.10000000000000001"),
-            (3.0, "3"),
-            (1e17, "1e+17"),
-            (1e16, "10000000000000000"),
-            (1.5e-5, "1.5e-05"),
-            (-2.25, "-2.25"),
-            (f64::INFINITY, "inf"),
-        ] {
-            assert_eq!(format_double(value), text);
+    fn an_error_stays_on_its_line() {
+        assert_eq!(written(Protocol::Resp2, |r| r.error("ERR a\r\nb\n")), "-ERR a  b\r\n");
+        assert_eq!(written(Protocol::Resp2, |r| r.error_bytes(b"\r\nERR a\rb\n")), "-ERR a b\r\n");
+    }
+
+    #[test]
+    fn lengths_of_every_width_are_spelled_out() {
+        for len in [0, 9, 10, 99, 100, 12345] {
+            let bytes = vec![b'x'; len];
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            assert_eq!(written(Protocol::Resp2, |r| r.bulk(&bytes)), format!("${len}\r\n{text}\r\n"));
+            assert_eq!(written(Protocol::Resp2, |r| r.array(len)), format!("*{len}\r\n"));
         }
     }
 }
