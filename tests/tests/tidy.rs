@@ -169,7 +169,8 @@ fn unsafe_code_lies_in_named_files() {
     let word = ["unsafe", " "].concat();
     let mut findings = Vec::new();
     for file in rust_files() {
-        if UNSAFE_FILES.contains(&file.name.as_str()) {
+        // This file spells what it looks for.
+        if UNSAFE_FILES.contains(&file.name.as_str()) || file.name == "tests/tests/tidy.rs" {
             continue;
         }
         let opens = |line: &str| {

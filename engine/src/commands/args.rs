@@ -21,9 +21,12 @@ pub fn database(arg: &[u8], databases: u64) -> Result<u64, Refusal> {
     u64::try_from(db).ok().filter(|db| *db < databases).ok_or(Refusal::DbIndexOutOfRange)
 }
 
-/// True when the argument is this word, in any case.
+/// True when the argument is this word, in any case. As in Redis, what follows a zero byte does not count.
 pub fn is(arg: &[u8], word: &str) -> bool {
-    arg.eq_ignore_ascii_case(word.as_bytes())
+    match arg.get(word.len()) {
+        None => arg.eq_ignore_ascii_case(word.as_bytes()),
+        Some(after) => *after == 0 && arg[..word.len()].eq_ignore_ascii_case(word.as_bytes()),
+    }
 }
 
 /// Unit and base of an expiry argument.

@@ -150,7 +150,7 @@ impl Engine {
                     Op::SwapDb { a, b } => {
                         let physical = |db: u32| self.databases.get(db as usize).map(|p| p.load(Relaxed));
                         if let (Some(a), Some(b)) = (physical(*a), physical(*b)) {
-                            reach.each(&mut |shard| shard.touch_swapped(a, b));
+                            reach.each(&mut |shard| shard.touch_swapped(a, b, |key| self.key_hash(key)));
                         }
                         self.apply_swap(*id, effect.hlc, *a, *b);
                     }

@@ -201,7 +201,7 @@ impl<'e> Unit<'e> {
             ValueRef::Set(set) => set.encoding(),
             ValueRef::String(bytes) => match bytes.len() {
                 _ if entry.raw() => "raw",
-                0..=20 if crate::number::parse_i64(bytes).is_some() => "int",
+                0..=20 if !entry.text() && crate::number::parse_i64(bytes).is_some() => "int",
                 0..=44 => "embstr",
                 _ => "raw",
             },
@@ -295,7 +295,7 @@ impl<'e> Unit<'e> {
         let Locks::All(shards) = &mut self.locks else { panic!("a swap holds every shard") };
         let (pa, pb) = (engine.physical(a), engine.physical(b));
         for shard in shards.iter_mut() {
-            shard.touch_swapped(pa, pb);
+            shard.touch_swapped(pa, pb, |key| engine.key_hash(key));
         }
         let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
         let previous = stage.last_hlc();

@@ -726,6 +726,7 @@ pub(super) fn fold_text(entry: &mut Entry<'_>, update: &Update, expiry: Expiry) 
     let raw = matches!(update, Update::Append(_) | Update::Overlay { .. }) && entry.kind().is_some();
     set_text(entry, value, expiry);
     entry.set_raw(raw);
+    entry.set_text(matches!(update, Update::DeltaFloat(_)));
 }
 
 impl PartialEq for Meta {

@@ -122,9 +122,7 @@ impl Session {
         let parsed = match self.parser.parse(rest, BATCH, requests) {
             Ok(parsed) => parsed,
             Err(error) => {
-                let text = format!("ERR {error}");
-                server.counters.error(text.as_bytes());
-                Replies::new(out, self.protocol).error(&text);
+                super::dispatch::answer_error(&mut Replies::new(out, self.protocol), &error.line(), server);
                 self.closing = true;
                 return Some(Flow::Close);
             }

@@ -479,9 +479,14 @@ impl Shard {
         self.dead_in_run.get_mut(db as usize).map_or(0, std::mem::take)
     }
 
-    /// Two databases change places: whoever watches a key of either is told.
-    pub(crate) fn touch_swapped(&mut self, a: u32, b: u32) {
-        self.watchers.touch_all(None, |db, _| db == a || db == b);
+    /// Two databases change places: whoever watches a key that either has is told.
+    pub(crate) fn touch_swapped(&mut self, a: u32, b: u32, hash_of: impl Fn(&[u8]) -> u64) {
+        let parts = &mut self.parts;
+        let mut holds = |db: u32, key: &[u8]| {
+            let found = parts.get_mut(db as usize).and_then(|p| p.table.find(hash_of(key), key));
+            found.is_some_and(|entry| entry.kind().is_some())
+        };
+        self.watchers.touch_all(None, |db, key| (db == a || db == b) && (holds(a, key) || holds(b, key)));
     }
 
     /// Forgets every key.

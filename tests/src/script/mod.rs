@@ -17,7 +17,7 @@
 //!
 //! Replies that vary by nature have a matcher, `<:unordered …`, `<:deep …`, `<:int 99..100`, `<:is bulk`,
 //! `<:oneof reply | reply`, `<:pick 2 a b c` (distinct), `<:draw 5 a b c`, `<:like …%d…%s…%*` (number, word, anything),
-//! `<:capture name`, `<!closed`, `<!none`.
+//! `<:capture name`, `<:docs …` (all but the prose of COMMAND DOCS), `<!closed`, `<!none`.
 
 mod matcher;
 mod parse;

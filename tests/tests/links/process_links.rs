@@ -1,3 +1,5 @@
+//! Links between nodes through the proxy: loss, cuts, restarts.
+
 use std::time::Duration;
 
 use node::{Node, Options, converged, linked, until};

@@ -24,7 +24,7 @@ pub fn client_list(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>)
         [] => {}
         [word, kind] if is(word, "type") => typed(&mut filter, kind)?,
         [word, ids @ ..] if is(word, "id") && !ids.is_empty() => {
-            let id = |arg: &&[u8]| parse_i64(arg).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
+            let id = |arg: &&[u8]| parse_i64(arg).map(|id| u64::try_from(id).unwrap_or(0));
             let ids: Option<Vec<u64>> = ids.iter().map(id).collect();
             filter.ids = Some(ids.ok_or(Refusal::Text("ERR Invalid client ID"))?);
         }
@@ -98,15 +98,17 @@ pub fn client_kill(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>)
 }
 
 pub fn client_pause(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    if args.len() > 4 {
+        return Err(Refusal::Text(
+            "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.",
+        ));
+    }
     let paused = match args.get(3) {
         None => Paused::All,
         Some(word) if is(word, "all") => Paused::All,
         Some(word) if is(word, "write") => Paused::Writes,
         Some(_) => return Err(Refusal::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    if args.len() > 4 {
-        return Err(Refusal::Syntax);
-    }
     let ms = parse_i64(args[2]).ok_or(Refusal::Text("ERR timeout is not an integer or out of range"))?;
     let ms = u64::try_from(ms).map_err(|_| Refusal::Text("ERR timeout is negative"))?;
     let until_ms = call.now_ms().checked_add(ms);

@@ -7,7 +7,7 @@ mod tracking;
 
 use proto::resp::Replies;
 
-use crate::commands::args::integer;
+use crate::commands::args;
 use crate::refusal::Refusal;
 use crate::session::Call;
 
@@ -34,10 +34,7 @@ pub fn echo(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result
 }
 
 pub fn select(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let number = integer(args[1])?;
-    let number = i32::try_from(number).map_err(|_| Refusal::NotInteger)?;
-    let db = u32::try_from(number).ok().filter(|db| *db < call.engine().databases());
-    call.session.db = db.ok_or(Refusal::DbIndexOutOfRange)?;
+    call.session.db = args::database(args[1], u64::from(call.engine().databases()))? as u32;
     reply.ok();
     Ok(())
 }

@@ -60,11 +60,11 @@ fn describe(spec: &'static CommandSpec, parent: Option<&CommandSpec>, reply: &mu
     reply.integer(last);
     reply.integer(step);
     words(spec.acl, reply);
-    reply.array(spec.tips.len());
+    reply.set(spec.tips.len());
     spec.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
-    reply.array(spec.keys.len());
-    spec.keys.iter().for_each(|key| describe_key(key, reply));
-    reply.array(spec.subcommands.len());
+    reply.set(spec.keys.len());
+    spec.keys.iter().for_each(|key| describe_key(key, notes(spec, parent), reply));
+    reply.set(spec.subcommands.len());
     spec.subcommands.iter().for_each(|sub| describe(sub, Some(spec), reply));
 }
 
@@ -80,7 +80,16 @@ fn words(words: &[&str], reply: &mut Replies<'_>) {
     words.iter().for_each(|word| reply.simple(word));
 }
 
-fn describe_key(key: &KeySpec, reply: &mut Replies<'_>) {
+/// What Redis notes on the keys of a few commands.
+fn notes(spec: &CommandSpec, parent: Option<&CommandSpec>) -> Option<&'static str> {
+    match spec.name {
+        "set" if parent.is_none() => Some("RW and ACCESS due to the optional `GET` argument"),
+        "getex" => Some("RW and UPDATE because it changes the TTL"),
+        _ => None,
+    }
+}
+
+fn describe_key(key: &KeySpec, notes: Option<&str>, reply: &mut Replies<'_>) {
     let numbers = |reply: &mut Replies<'_>, pairs: &[(&str, i64)]| {
         reply.map(pairs.len());
         for (name, value) in pairs {
@@ -88,7 +97,11 @@ fn describe_key(key: &KeySpec, reply: &mut Replies<'_>) {
             reply.integer(*value);
         }
     };
-    reply.map(3);
+    reply.map(3 + usize::from(notes.is_some()));
+    if let Some(notes) = notes {
+        reply.bulk(b"notes");
+        reply.bulk(notes.as_bytes());
+    }
     reply.bulk(b"flags");
     words(key.flags, reply);
     reply.bulk(b"begin_search");
@@ -170,7 +183,7 @@ pub fn command_list(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -
         let both = std::iter::once((spec, spec.name.to_string())).chain(subs);
         names.extend(both.filter(|(s, name)| wanted(s, name)).map(|(_, name)| name));
     }
-    reply.set(names.len());
+    reply.array(names.len());
     names.iter().for_each(|name| reply.bulk(name.as_bytes()));
     Ok(())
 }

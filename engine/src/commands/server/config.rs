@@ -19,7 +19,7 @@ pub fn config_get(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) 
 pub fn config_set(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let words = &args[2..];
     if !words.len().is_multiple_of(2) {
-        return Err(Refusal::Arity("config|set".into()));
+        return Err(Refusal::Syntax);
     }
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|p| (p[0], p[1])).collect();
     call.server.configure(&pairs).map_err(|refusal| Refusal::Quoted(refusal.to_string()))?;

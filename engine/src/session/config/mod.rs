@@ -84,8 +84,8 @@ impl Config {
         Ok(())
     }
 
-    /// Names and values that match any of the patterns, each once.
-    pub fn matching(&self, patterns: &[&[u8]]) -> Vec<(&'static str, String)> {
+    /// Names and values that match any of the patterns, each once. A name given without wildcards is told as it was spelled.
+    pub fn matching(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
         let wanted =
             |name: &str| patterns.iter().any(|p| glob::matches(&p.to_ascii_lowercase(), name.as_bytes()));
         let values = self.values.read();
@@ -93,7 +93,11 @@ impl Config {
         names
             .flat_map(|(at, s)| [Some(s.name), s.alias].into_iter().flatten().map(move |n| (n, at)))
             .filter(|(name, _)| wanted(name))
-            .map(|(name, at)| (name, values[at].clone()))
+            .map(|(name, at)| {
+                let spelled = patterns.iter().find(|p| p.eq_ignore_ascii_case(name.as_bytes()));
+                let name = spelled.map_or_else(|| name.into(), |p| String::from_utf8_lossy(p).into_owned());
+                (name, values[at].clone())
+            })
             .collect()
     }
 

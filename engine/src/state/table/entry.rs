@@ -29,6 +29,8 @@ const ROOM_AT: u32 = 11;
 const KEY_AT: u32 = 19;
 const FLAGS_AT: u32 = 30;
 const KIND_AT: u32 = 36;
+/// Kinds take three bits.
+const KIND_MASK: u64 = 7;
 const ACCESS_AT: u32 = 40;
 const ACCESS_MASK: u64 = (1 << 24) - 1;
 
@@ -40,6 +42,8 @@ const EXPIRES: u64 = 2 << FLAGS_AT;
 const WINDOWED: u64 = 4 << FLAGS_AT;
 /// The string was built piecewise: OBJECT ENCODING says `raw` however short.
 const RAW: u64 = 8 << FLAGS_AT;
+/// The string came out of a float sum: never `int` for OBJECT ENCODING.
+const TEXT: u64 = 8 << KIND_AT;
 /// The ordered index holds the pointer in its run (else in the shard's tail).
 const IN_RUN: u64 = 16 << FLAGS_AT;
 /// Removed from the table; memory waits for the index to let go.
@@ -227,12 +231,12 @@ impl<'t> Entry<'t> {
     }
 
     pub fn kind(&self) -> Option<Kind> {
-        Kind::from_bits((self.meta() >> KIND_AT) as u8 & 15)
+        Kind::from_bits((self.meta() >> KIND_AT & KIND_MASK) as u8)
     }
 
     fn set_kind(&mut self, kind: Option<Kind>) {
         let bits = kind.map_or(0, |k| k as u64);
-        self.set_meta(self.meta() & !(15 << KIND_AT) | bits << KIND_AT);
+        self.set_meta(self.meta() & !(KIND_MASK << KIND_AT) | bits << KIND_AT);
     }
 
     /// Low 24 bits of the second of the last access.
@@ -262,6 +266,14 @@ impl<'t> Entry<'t> {
 
     pub fn set_raw(&mut self, on: bool) {
         self.set_flag(RAW, on);
+    }
+
+    pub fn text(&self) -> bool {
+        self.flag(TEXT)
+    }
+
+    pub fn set_text(&mut self, on: bool) {
+        self.set_flag(TEXT, on);
     }
 
     pub fn in_run(&self) -> bool {
@@ -341,7 +353,7 @@ impl<'t> Entry<'t> {
                     *old = bytes.to_vec();
                 }
                 self.set_expiry(expiry);
-                self.set_flag(RAW, false);
+                self.set_flag(RAW | TEXT, false);
                 return;
             }
             self.set_value(Value::String(bytes.to_vec()), expiry);
@@ -355,7 +367,7 @@ impl<'t> Entry<'t> {
             }
             self.room().add(at).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
-        let keep = self.meta() & !(EXPIRES | RAW | 15 << KIND_AT | VALUE_MAX as u64);
+        let keep = self.meta() & !(EXPIRES | RAW | TEXT | KIND_MASK << KIND_AT | VALUE_MAX as u64);
         let expires = if at != 0 { EXPIRES } else { 0 };
         self.set_meta(keep | expires | (Kind::String as u64) << KIND_AT | bytes.len() as u64);
     }
@@ -367,7 +379,7 @@ impl<'t> Entry<'t> {
         let boxed = Box::into_raw(Box::new(Boxed { expiry, value }));
         // SAFETY: the room has at least 8 bytes.
         unsafe { self.room().cast::<*mut Boxed>().write_unaligned(boxed) };
-        self.set_flag(RAW, false);
+        self.set_flag(RAW | TEXT, false);
         self.set_flag(BOXED, true);
         self.set_flag(EXPIRES, expiry != Expiry::NEVER);
         self.set_kind(Some(kind));
@@ -382,9 +394,9 @@ impl<'t> Entry<'t> {
             return;
         }
         let Some(ValueRef::String(bytes)) = self.value() else { return };
-        let (raw, kept) = (self.raw(), smallvec::SmallVec::<[u8; 128]>::from_slice(bytes));
+        let (shown, kept) = (self.meta() & (RAW | TEXT), smallvec::SmallVec::<[u8; 128]>::from_slice(bytes));
         self.set_string(&kept, expiry);
-        self.set_raw(raw);
+        self.set_meta(self.meta() | shown);
     }
 
     /// Moves the value out, leaving none.
@@ -404,7 +416,7 @@ impl<'t> Entry<'t> {
     /// Drops value and expiry: a ghost, if it has a window.
     pub fn clear(&mut self) {
         self.drop_box();
-        self.set_meta(self.meta() & !(EXPIRES | RAW | 15 << KIND_AT | VALUE_MAX as u64));
+        self.set_meta(self.meta() & !(EXPIRES | RAW | TEXT | KIND_MASK << KIND_AT | VALUE_MAX as u64));
     }
 
     fn drop_box(&mut self) {
