@@ -58,7 +58,7 @@ impl Cluster {
     }
 }
 
-/// One `linkN:field=value,…` line per peer.
+/// How many links are up, and one `linkN:field=value,…` line per peer.
 fn link_lines(beacon: &Beacon) -> Vec<String> {
     let describe = |(i, link): (usize, beacon::LinkStatus)| {
         format!(
@@ -85,5 +85,9 @@ fn link_lines(beacon: &Beacon) -> Vec<String> {
             link.served_bytes,
         )
     };
-    beacon.links().into_iter().enumerate().map(describe).collect()
+    let links = beacon.links();
+    let up = links.iter().filter(|link| link.state == beacon::LinkState::Up).count();
+    let mut lines = vec![format!("links_up:{up}")];
+    lines.extend(links.into_iter().enumerate().map(describe));
+    lines
 }

@@ -4,6 +4,8 @@
 
 pub mod batches;
 pub mod client;
+pub mod cluster;
+pub mod log_effects;
 pub mod memory_disk;
 pub mod proxy;
 pub mod race;

@@ -6,6 +6,18 @@ use std::sync::Arc;
 use engine::disk::{Disk, DiskError, DiskFile, Operation};
 use std::sync::{Mutex, PoisonError};
 
+/// Holds a copy of the files of a data directory.
+pub fn copy_of(dir: &std::path::Path) -> std::io::Result<MemoryDisk> {
+    let disk = MemoryDisk::default();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let content = std::fs::read(entry.path())?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        locked(&disk.0).insert(name, Arc::new(Mutex::new(content)));
+    }
+    Ok(disk)
+}
+
 type Content = Arc<Mutex<Vec<u8>>>;
 
 /// Files by name.

@@ -57,6 +57,11 @@ impl Server {
         Server { dir, port: free_port(), args, variables: Vec::new(), child: None, allowed: Vec::new() }
     }
 
+    /// More flags, for the next start.
+    pub fn add_args(&mut self, args: &[&str]) {
+        self.args.extend(args.iter().map(|a| a.to_string()));
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -37,6 +37,7 @@ use origins::Origins;
 use stage::Stage;
 use write::Writer;
 
+pub use digest::key_digest;
 pub use locks::LockPlan;
 pub use open::{EngineConfig, Fsync, OpenError};
 pub use remote::replica;

@@ -233,6 +233,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Folded effects whose stability is not proved yet. Takes every shard, one by one.
+    pub fn unstable_effects(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().unstable_len()).sum()
+    }
+
     pub(super) fn prune_shards(&self, stable: &Frontier) -> usize {
         let mut pruned = 0;
         for shard in &self.shards {

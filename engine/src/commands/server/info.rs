@@ -266,6 +266,7 @@ fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("held_batches", stats.held_batches.load(Relaxed));
     lines.put("dropped_batches", stats.dropped_batches.load(Relaxed));
     lines.put("duplicate_batches", stats.duplicate_batches.load(Relaxed));
+    lines.put("unstable_effects", engine.unstable_effects());
     lines.put("full_rebuilds", stats.rebuilds.load(Relaxed));
     for link in call.server.host().links() {
         if let Some((name, value)) = link.split_once(':') {

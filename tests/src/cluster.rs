@@ -1,0 +1,94 @@
+//! Several real nodes in one cluster, each behind its own UDP proxy.
+//!
+//! Peers know only the proxies' addresses, so whatever a proxy does to packets holds for every link to its node. A link belongs to
+//! the node that was dialled: to isolate nodes, cut all proxies.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use proto::resp::Value;
+
+use crate::proxy::{Conditions, Proxy};
+use crate::server::Server;
+
+const SECRET: &str = "the tests' secret";
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+pub struct Cluster {
+    pub nodes: Vec<Server>,
+    pub proxies: Vec<Proxy>,
+}
+
+impl Cluster {
+    /// Starts `count` nodes on which every key merges; all but the first join the first. `args`: more flags of `atoll serve`.
+    pub fn start(count: usize, conditions: Conditions, args: &[&str]) -> Cluster {
+        let mut cluster = Cluster { nodes: Vec::new(), proxies: Vec::new() };
+        for i in 0..count {
+            let mut node = Server::stopped(&["--default-mode", "unsafe", "--cluster-secret", SECRET]);
+            let target = SocketAddr::from(([127, 0, 0, 1], node.port() + 1000));
+            let proxy = Proxy::start(target, 7 + i as u64).expect("a proxy");
+            proxy.set(conditions);
+            node.add_args(&["--cluster-advertise", &proxy.addr().to_string()]);
+            node.add_args(&["--region", &format!("r{i}")]);
+            node.add_args(args);
+            if let Some(first) = cluster.proxies.first() {
+                node.add_args(&["--join", &first.addr().to_string()]);
+            }
+            node.launch();
+            cluster.proxies.push(proxy);
+            cluster.nodes.push(node);
+        }
+        cluster
+    }
+
+    /// Packets that arrive from now on fare so, at every proxy.
+    pub fn set(&self, conditions: Conditions) {
+        self.proxies.iter().for_each(|proxy| proxy.set(conditions));
+    }
+
+    /// Waits until each node counts all others as up.
+    pub fn await_links(&self, deadline: Duration) {
+        let want = format!("links_up:{}", self.nodes.len() - 1);
+        await_that("every node has all its links", deadline, || {
+            self.nodes.iter().all(|node| info(node, "replication").contains(&want))
+        });
+    }
+
+    /// Waits until all nodes show the same; how long that took.
+    pub fn await_one_digest(&self, deadline: Duration) -> Duration {
+        await_that("all nodes show the same", deadline, || {
+            let digests: BTreeSet<String> = self.nodes.iter().map(digest).collect();
+            digests.len() == 1
+        })
+    }
+}
+
+/// What `ATOLL.DIGEST` says of a node's keys.
+pub fn digest(node: &Server) -> String {
+    match node.client().run("ATOLL.DIGEST") {
+        Value::Array(parts) => match &parts[..] {
+            [Value::Bulk(sum), Value::Integer(keys), ..] => format!("{} of {keys}", String::from_utf8_lossy(sum)),
+            other => panic!("a digest looks otherwise: {other:?}"),
+        },
+        other => panic!("a digest looks otherwise: {other:?}"),
+    }
+}
+
+/// One section of INFO.
+pub fn info(node: &Server, section: &str) -> String {
+    match node.client().run(&format!("INFO {section}")) {
+        Value::Bulk(text) => String::from_utf8_lossy(&text).into_owned(),
+        other => panic!("INFO answers {other:?}"),
+    }
+}
+
+/// Polls; how long it took.
+pub fn await_that(what: &str, deadline: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
+        std::thread::sleep(POLL_INTERVAL);
+    }
+    start.elapsed()
+}
