@@ -1,5 +1,6 @@
 //! The index against a BTreeMap, with every pointer's life counted.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -64,12 +65,12 @@ proptest! {
         for step in steps {
             match step {
                 Step::Put(key) => {
-                    if !live.contains_key(&key) {
-                        let owned = Owned { key: key.clone(), dead: AtomicBool::new(false), id: made };
+                    if let Entry::Vacant(vacant) = live.entry(key) {
+                        let owned = Owned { key: vacant.key().clone(), dead: AtomicBool::new(false), id: made };
                         made += 1;
                         let pointer = Pointer(Box::leak(Box::new(owned)));
                         tail.push(pointer);
-                        live.insert(key, pointer);
+                        vacant.insert(pointer);
                     }
                 }
                 Step::Kill(key) => {

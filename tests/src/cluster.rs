@@ -68,7 +68,9 @@ impl Cluster {
 pub fn digest(node: &Server) -> String {
     match node.client().run("ATOLL.DIGEST") {
         Value::Array(parts) => match &parts[..] {
-            [Value::Bulk(sum), Value::Integer(keys), ..] => format!("{} of {keys}", String::from_utf8_lossy(sum)),
+            [Value::Bulk(sum), Value::Integer(keys), ..] => {
+                format!("{} of {keys}", String::from_utf8_lossy(sum))
+            }
             other => panic!("a digest looks otherwise: {other:?}"),
         },
         other => panic!("a digest looks otherwise: {other:?}"),

@@ -159,7 +159,9 @@ impl World {
         let node = &mut self.nodes[at];
         let own = node.engine.node();
         let mut bytes = Vec::new();
-        let Some(last) = node.engine.read_log(own, node.read, usize::MAX, &mut bytes).expect("reads") else { return };
+        let Some(last) = node.engine.read_log(own, node.read, usize::MAX, &mut bytes).expect("reads") else {
+            return;
+        };
         let before = node.read;
         node.read = last;
         let mut rest = &bytes[..];
@@ -275,7 +277,11 @@ impl World {
                 found == expected,
                 "node {at} at {}: key {name}\n shows   {found:?}\n expected {expected:?}\n{}\n{}",
                 node.now_ms,
-                observed.iter().map(|o| format!("  {:?} {:?} past {:?}", o.id, o.effect, o.past)).collect::<Vec<_>>().join("\n"),
+                observed
+                    .iter()
+                    .map(|o| format!("  {:?} {:?} past {:?}", o.id, o.effect, o.past))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
                 self.trace.join("\n"),
             );
         }
@@ -322,7 +328,8 @@ fn law_any_delivery_order_shows_what_the_oracle_says() {
     if let Ok(seed) = std::env::var("ATOLL_LAW_SEED") {
         return case(seed.parse().expect("ATOLL_LAW_SEED is a number"));
     }
-    let cases = std::env::var("ATOLL_LAW_CASES").map_or(10_000, |n| n.parse().expect("ATOLL_LAW_CASES is a number"));
+    let cases =
+        std::env::var("ATOLL_LAW_CASES").map_or(10_000, |n| n.parse().expect("ATOLL_LAW_CASES is a number"));
     for seed in 0..cases {
         let outcome = std::panic::catch_unwind(|| case(seed));
         if let Err(panic) = outcome {

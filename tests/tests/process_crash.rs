@@ -227,7 +227,7 @@ fn kill_again_and_again(policy: &str) {
         let load_ms = LOAD_MS_MIN + random.below(LOAD_MS_SPREAD);
         std::thread::scope(|scope| {
             for ledger in &mut ledgers {
-                let mut random = Random::new(random.next());
+                let mut random = Random::new(random.number());
                 scope.spawn(move || ledger.load(port, &mut random));
             }
             // Not a wait for something: this is the random moment of the kill.

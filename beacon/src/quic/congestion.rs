@@ -224,7 +224,7 @@ mod tests {
             for _ in 0..packets {
                 self.sent += 1;
                 // Beyond the queue and what leaves it meanwhile.
-                if self.nth > 0 && self.sent % self.nth == 0 || wire > self.queue + self.rtt {
+                if self.nth > 0 && self.sent.is_multiple_of(self.nth) || wire > self.queue + self.rtt {
                     dropped += MTU;
                     continue;
                 }

@@ -210,7 +210,7 @@ impl<'e> Unit<'e> {
 
     /// Seconds since a live key was last read or written (OBJECT IDLETIME).
     pub fn idle_seconds(&mut self, key: &Key<'_>) -> Option<u64> {
-        let now = self.now_ms / 1000 & 0xff_ffff;
+        let now = (self.now_ms / 1000) & 0xff_ffff;
         Some(now.wrapping_sub(u64::from(self.live(key)?.access_seconds())) & 0xff_ffff)
     }
 

@@ -80,7 +80,13 @@ pub enum BatchError {
 
 /// Builds the frame around `records` (encoded, `count` of them). Appends to `out`. `settled`: what the origin had folded as
 /// stable before it wrote any of them, so that each of them saw it without naming it.
-pub fn encode(out: &mut Vec<u8>, header: &BatchHeader, context: &Frontier, settled: &Frontier, records: &[u8]) {
+pub fn encode(
+    out: &mut Vec<u8>,
+    header: &BatchHeader,
+    context: &Frontier,
+    settled: &Frontier,
+    records: &[u8],
+) {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER_BYTES]);
     record::put_frontier(out, context);

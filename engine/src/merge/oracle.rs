@@ -33,7 +33,8 @@ impl Observed<'_> {
 
     /// Cancels what it saw of the whole key.
     fn cancels(&self) -> bool {
-        matches!(self.effect.op, Op::Assign { .. } | Op::Reset | Op::Flush { .. }) || self.effect.fresh.is_some()
+        matches!(self.effect.op, Op::Assign { .. } | Op::Reset | Op::Flush { .. })
+            || self.effect.fresh.is_some()
     }
 
     fn expiry(&self) -> Option<Expiry> {
@@ -118,7 +119,8 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
         if source.as_ref().is_some_and(|v| v.kind() == kind) {
             return winner.map(|w| w.rank());
         }
-        let first = |ranks: &mut dyn Iterator<Item = (Hlc, NodeId)>| ranks.min_by(|a, b| fork_choice_cmp(*a, *b));
+        let first =
+            |ranks: &mut dyn Iterator<Item = (Hlc, NodeId)>| ranks.min_by(|a, b| fork_choice_cmp(*a, *b));
         match kind {
             Kind::String => first(&mut updates.iter().map(|u| u.0.rank())),
             Kind::Set => first(&mut adds.values().flatten().map(|e| e.rank())),

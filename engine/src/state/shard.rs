@@ -256,7 +256,9 @@ impl Shard {
         let saw_all = match &slot {
             None => true,
             Some(Slot::Assigned { id: assigned, .. }) => {
-                effect.deps.contains(assigned) || assigned.node == id.node || world.settled.contains(*assigned)
+                effect.deps.contains(assigned)
+                    || assigned.node == id.node
+                    || world.settled.contains(*assigned)
             }
             Some(Slot::Open(_)) => false,
         };

@@ -188,7 +188,8 @@ mod tests {
         assert!(fits("unordered", "*2\\r\\n:1\\r\\n:2\\r\\n", "*2\\r\\n:2\\r\\n:1\\r\\n"));
         assert!(!fits("unordered", "*2\\r\\n:1\\r\\n:2\\r\\n", "~2\\r\\n:2\\r\\n:1\\r\\n"));
         assert!(!fits("unordered", "*2\\r\\n:1\\r\\n:2\\r\\n", "*2\\r\\n:2\\r\\n:2\\r\\n"));
-        let documented = |text: &str| format!("*3\\r\\n$7\\r\\nsummary\\r\\n${}\\r\\n{text}\\r\\n:1\\r\\n", text.len());
+        let documented =
+            |text: &str| format!("*3\\r\\n$7\\r\\nsummary\\r\\n${}\\r\\n{text}\\r\\n:1\\r\\n", text.len());
         assert!(fits("docs", &documented("Some words"), &documented("Others")));
         assert!(!fits("docs", "*1\\r\\n:2\\r\\n", "*1\\r\\n:1\\r\\n"));
         assert!(fits("int", "99..100", ":99\\r\\n") && !fits("int", "99..100", ":98\\r\\n"));

@@ -12,10 +12,11 @@ pub fn parse(text: &str) -> Result<Script, String> {
         one_line(&mut script, number, line).map_err(|e| format!("line {number}: {e}: {line}"))?;
     }
     for step in script.sections.iter_mut().flat_map(|s| &mut s.steps) {
-        if let Step::Send(send) = step {
-            if send.wants.is_empty() && send.kind != SendKind::Silent {
-                send.wants.push(Want::default());
-            }
+        if let Step::Send(send) = step
+            && send.wants.is_empty()
+            && send.kind != SendKind::Silent
+        {
+            send.wants.push(Want::default());
         }
     }
     Ok(script)

@@ -196,10 +196,10 @@ impl Player {
                 Got::Closed
             }
         };
-        if let ("capture", Got::Reply(reply)) = (matcher.rule.as_str(), &got) {
-            if let Ok(Some((Value::Integer(number), _))) = Value::decode(reply) {
-                self.captured.insert(matcher.text, number);
-            }
+        if let ("capture", Got::Reply(reply)) = (matcher.rule.as_str(), &got)
+            && let Ok(Some((Value::Integer(number), _))) = Value::decode(reply)
+        {
+            self.captured.insert(matcher.text, number);
         }
         Ok(got)
     }

@@ -48,7 +48,7 @@ impl Memory {
     pub fn new(member: Member, disk: Disk, horizon_bytes: usize, skew_ms: i64) -> Self {
         let config = NackConfig { seed: member.node.0, ..NackConfig::default() };
         let mut stability = Stability::new(member.directory);
-        disk.members.values().for_each(|m| drop(stability.learn(m)));
+        disk.members.values().for_each(|m| _ = stability.learn(m));
         let state = State {
             disk,
             horizon: Horizon::new(horizon_bytes),
@@ -328,10 +328,6 @@ impl Node {
     pub fn write(&self, values: usize, value_bytes: usize) {
         self.memory.write(values, value_bytes);
         self.notifier.notify();
-    }
-
-    pub fn alarm(&self, name: &str) -> Option<String> {
-        self.beacon.alarms().into_iter().find(|a| a.name == name).map(|a| a.text)
     }
 }
 

@@ -74,7 +74,7 @@ fn protocol(kind: &[u8], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     match kind {
         k if is(k, "string") => reply.bulk(b"Hello World"),
         k if is(k, "integer") => reply.integer(12345),
-        k if is(k, "double") => reply.double(3.141),
+        k if is(k, "double") => reply.double("3.141".parse().unwrap_or_default()),
         k if is(k, "null") => reply.null(),
         k if is(k, "array") => {
             reply.array(3);
