@@ -147,12 +147,7 @@ impl Engine {
     }
 
     /// Folds the effects of one unit at once.
-    fn fold_unit(
-        &self,
-        unit: &[(EffectId, Effect<'_>)],
-        world: &World<'_>,
-        all: Option<&mut AllShards<'_>>,
-    ) {
+    fn fold_unit(&self, unit: &[(EffectId, Effect<'_>)], world: &World<'_>, all: Option<&mut AllShards<'_>>) {
         let everything =
             unit.iter().any(|e| matches!(e.1.op, Op::Flush { .. } | Op::SwapDb { .. })) || unit.len() > 256;
         let mut wanted: Vec<usize> = match (&all, everything) {
