@@ -153,8 +153,13 @@ impl Engine {
     /// First phase of a prefetch: brings a key's slot near.
     #[inline]
     pub fn prefetch_slot(&self, db: u32, hash: u64) {
+        self.prefetch_physical_slot(self.physical(db), hash);
+    }
+
+    #[inline]
+    pub(crate) fn prefetch_physical_slot(&self, db: u32, hash: u64) {
         let shard = self.shards[shard_of(hash)].lock();
-        if let Some(table) = shard.table(self.physical(db)) {
+        if let Some(table) = shard.table(db) {
             prefetch(table.slot_address(hash));
         }
     }
@@ -162,8 +167,13 @@ impl Engine {
     /// Second phase: brings its entry near.
     #[inline]
     pub fn prefetch_entry(&self, db: u32, hash: u64) {
+        self.prefetch_physical_entry(self.physical(db), hash);
+    }
+
+    #[inline]
+    pub(crate) fn prefetch_physical_entry(&self, db: u32, hash: u64) {
         let shard = self.shards[shard_of(hash)].lock();
-        if let Some(table) = shard.table(self.physical(db)) {
+        if let Some(table) = shard.table(db) {
             let address = table.entry_address(hash);
             if !address.is_null() {
                 prefetch(address);

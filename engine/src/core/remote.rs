@@ -12,7 +12,7 @@ use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Op};
 use crate::replication::horizon::Offer;
 use crate::replication::{Ack, Fetch, Member, Received, Replica, ReplicaError, SeqRange};
-use crate::state::shard::{Shard, free_dead};
+use crate::state::shard::{Shard, World, free_dead};
 use crate::state::table::shard_of;
 
 type AllShards<'e> = Vec<MutexGuard<'e, Shard>>;
@@ -96,32 +96,60 @@ impl Engine {
         let latest = effects.last().map_or(batch.header.hlc, |e| e.1.hlc);
         let new = effects.iter().position(|e| e.0.seq > shown).unwrap_or(effects.len());
         let effects = &effects[new..];
-        // A bundle is closed by its bind: find where each begins.
-        let mut at = 0;
-        while at < effects.len() {
-            let closes = |e: &(EffectId, Effect<'_>), i: usize| match e.1.op {
-                Op::Bind { count } => i as u64 == at as u64 + count,
-                _ => false,
-            };
-            let bound = effects[at..].iter().zip(at..).find(|(e, i)| closes(e, *i)).map(|(_, i)| i);
-            let end = bound.map_or(at + 1, |i| i + 1);
-            self.fold_unit(&effects[at..end], &settled, solo, held.as_deref_mut());
-            at = end;
-        }
+        let number = self.origins.index(origin);
+        self.with_world(number, |world| {
+            let mut world = world.clone();
+            world.solo = solo.unwrap_or(world.solo);
+            world.settled = &settled;
+            let mut at = 0;
+            for (start, end) in bundles(effects) {
+                self.fold_singles(&effects[at..start], &world, held.as_deref_mut());
+                self.fold_unit(&effects[start..end], &world, held.as_deref_mut());
+                at = end;
+            }
+            self.fold_singles(&effects[at..], &world, held.as_deref_mut());
+        });
         self.shown.lock().advance(origin, batch.header.last());
         Ok(latest)
     }
 
-    fn fold_unit(
+    /// Effects that are units of their own. Their keys are brought near some steps ahead, as a client's pipeline is.
+    fn fold_singles(
         &self,
-        unit: &[(EffectId, Effect<'_>)],
-        settled: &Frontier,
-        solo: Option<bool>,
-        all: Option<&mut AllShards<'_>>,
+        effects: &[(EffectId, Effect<'_>)],
+        world: &World<'_>,
+        mut all: Option<&mut AllShards<'_>>,
     ) {
+        const AHEAD: usize = 32;
+        let mut hashes = [0; AHEAD];
+        for some in effects.chunks(AHEAD) {
+            for (hash, (_, effect)) in hashes.iter_mut().zip(some) {
+                *hash = self.key_hash(effect.key);
+            }
+            // The prefetches take each shard for a moment; whoever holds all of them is past caring.
+            if all.is_none() {
+                let keyed = || hashes.iter().zip(some).filter(|(_, e)| has_key(&e.1.op));
+                keyed().for_each(|(hash, e)| self.prefetch_physical_slot(e.1.db, *hash));
+                keyed().for_each(|(hash, e)| self.prefetch_physical_entry(e.1.db, *hash));
+            }
+            for (hash, unit) in hashes.iter().zip(some) {
+                let (id, effect) = unit;
+                match &mut all {
+                    None if has_key(&effect.op) => {
+                        if effect.db < self.databases() {
+                            self.shards[shard_of(*hash)].lock().fold(*hash, *id, effect, world);
+                        }
+                    }
+                    all => self.fold_unit(std::slice::from_ref(unit), world, all.as_deref_mut()),
+                }
+            }
+        }
+    }
+
+    /// Folds the effects of one unit at once.
+    fn fold_unit(&self, unit: &[(EffectId, Effect<'_>)], world: &World<'_>, all: Option<&mut AllShards<'_>>) {
         let everything =
             unit.iter().any(|e| matches!(e.1.op, Op::Flush { .. } | Op::SwapDb { .. })) || unit.len() > 256;
-        let number = self.origins.index(unit[0].0.node);
         let mut wanted: Vec<usize> = match (&all, everything) {
             (Some(_), _) => Vec::new(),
             (None, true) => (0..self.shards.len()).collect(),
@@ -137,33 +165,28 @@ impl Engine {
             Some(all) => Reach::All(all),
             None => Reach::Some(&mut own),
         };
-        self.with_world(number, |world| {
-            let mut world = world.clone();
-            world.solo = solo.unwrap_or(world.solo);
-            world.settled = settled;
-            for (id, effect) in unit {
-                match &effect.op {
-                    Op::Flush { db, seen } => {
-                        let seen = seen.to_frontier();
-                        reach.each(&mut |shard| shard.flush(*db, &seen, &world));
+        for (id, effect) in unit {
+            match &effect.op {
+                Op::Flush { db, seen } => {
+                    let seen = seen.to_frontier();
+                    reach.each(&mut |shard| shard.flush(*db, &seen, world));
+                }
+                Op::SwapDb { a, b } => {
+                    let physical = |db: u32| self.databases.get(db as usize).map(|p| p.load(Relaxed));
+                    if let (Some(a), Some(b)) = (physical(*a), physical(*b)) {
+                        reach.each(&mut |shard| shard.touch_swapped(a, b, |key| self.key_hash(key)));
                     }
-                    Op::SwapDb { a, b } => {
-                        let physical = |db: u32| self.databases.get(db as usize).map(|p| p.load(Relaxed));
-                        if let (Some(a), Some(b)) = (physical(*a), physical(*b)) {
-                            reach.each(&mut |shard| shard.touch_swapped(a, b, |key| self.key_hash(key)));
-                        }
-                        self.apply_swap(*id, effect.hlc, *a, *b);
-                    }
-                    Op::Bind { .. } | Op::Noop => {}
-                    // A database that this node was not given: kept in the log, shown nowhere.
-                    _ if effect.db >= self.databases() => {}
-                    _ => {
-                        let hash = self.key_hash(effect.key);
-                        reach.shard(shard_of(hash)).fold(hash, *id, effect, &world);
-                    }
+                    self.apply_swap(*id, effect.hlc, *a, *b);
+                }
+                Op::Bind { .. } | Op::Noop => {}
+                // A database that this node was not given: kept in the log, shown nowhere.
+                _ if effect.db >= self.databases() => {}
+                _ => {
+                    let hash = self.key_hash(effect.key);
+                    reach.shard(shard_of(hash)).fold(hash, *id, effect, world);
                 }
             }
-        });
+        }
     }
 
     fn shard_index(&self, key: &[u8]) -> usize {
@@ -257,6 +280,21 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// The bundles among a batch's effects, as ranges that end after their bind.
+fn bundles(effects: &[(EffectId, Effect<'_>)]) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut free = 0;
+    for (at, (_, effect)) in effects.iter().enumerate() {
+        if let Op::Bind { count } = effect.op {
+            // Effects that an earlier batch brought are shown already: a bundle may begin before this slice.
+            let start = at.saturating_sub(usize::try_from(count).unwrap_or(at)).max(free);
+            free = at + 1;
+            found.push((start, free));
+        }
+    }
+    found
 }
 
 fn has_key(op: &Op<'_>) -> bool {

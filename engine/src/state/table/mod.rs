@@ -75,8 +75,17 @@ impl Table {
 
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        // Capacity is a power of two of at least CAPACITY_MIN, so the shift is below 64.
-        (hash << SHARD_BITS >> (64 - self.slots.len().trailing_zeros())) as usize
+        home_of(hash, self.slots.len())
+    }
+
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
+
+    #[inline]
+    fn before(&self, at: usize) -> usize {
+        if at == 0 { self.slots.len() - 1 } else { at - 1 }
     }
 
     #[inline]
@@ -115,7 +124,7 @@ impl Table {
             if slot > TOMBSTONE && slot >> POINTER_BITS == hash & 0xffff {
                 return (slot & POINTER_MASK) as *const u8;
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            at = self.after(at);
         }
         std::ptr::null()
     }
@@ -134,7 +143,7 @@ impl Table {
             if slot > TOMBSTONE && slot >> POINTER_BITS == hash & 0xffff && Self::pointer(slot).key() == key {
                 return Some(at);
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            at = self.after(at);
         }
     }
 
@@ -163,7 +172,7 @@ impl Table {
                     return true;
                 }
             }
-            at = (at + 1) & (self.slots.len() - 1);
+            at = self.after(at);
         }
     }
 
@@ -174,7 +183,7 @@ impl Table {
         }
         let mut at = self.home(hash);
         while self.slots[at] > TOMBSTONE {
-            at = (at + 1) & (self.slots.len() - 1);
+            at = self.after(at);
         }
         if self.slots[at] == TOMBSTONE {
             self.tombstones -= 1;
@@ -189,15 +198,15 @@ impl Table {
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<EntryPtr> {
         let at = self.position(hash, key)?;
         let ptr = Self::pointer(self.slots[at]);
-        let next = (at + 1) & (self.slots.len() - 1);
+        let next = self.after(at);
         if self.slots[next] == EMPTY {
             // Nothing probes past here: no tombstone needed, nor the ones that led here.
             self.slots[at] = EMPTY;
-            let mut back = at.wrapping_sub(1) & (self.slots.len() - 1);
+            let mut back = self.before(at);
             while self.slots[back] == TOMBSTONE {
                 self.slots[back] = EMPTY;
                 self.tombstones -= 1;
-                back = back.wrapping_sub(1) & (self.slots.len() - 1);
+                back = self.before(back);
             }
         } else {
             self.slots[at] = TOMBSTONE;
@@ -214,21 +223,23 @@ impl Table {
     }
 
     fn resize(&mut self, hash_of: impl Fn(&[u8]) -> u64) {
-        let want = (self.used + 1) * 8 / 7 + 1;
-        let mut capacity = want.next_power_of_two().max(CAPACITY_MIN);
-        // Room for a good many inserts before the next time.
-        if (self.used + 1) * 8 > capacity * 6 {
-            capacity *= 2;
-        }
+        let capacity = capacity_for(self.used + 1);
         let old = std::mem::replace(&mut self.slots, vec![EMPTY; capacity].into_boxed_slice());
         self.tombstones = 0;
-        for slot in old.into_iter().filter(|s| *s > TOMBSTONE) {
-            let ptr = Self::pointer(slot);
-            let mut at = self.home(hash_of(ptr.key()));
-            while self.slots[at] != EMPTY {
-                at = (at + 1) & (capacity - 1);
+        // Every key is read again: bring the next ones near meanwhile.
+        const AHEAD: usize = 8;
+        for (i, slot) in old.iter().enumerate() {
+            if let Some(next) = old.get(i + AHEAD).filter(|s| **s > TOMBSTONE) {
+                prefetch((*next & POINTER_MASK) as *const u8);
             }
-            self.slots[at] = slot;
+            if *slot <= TOMBSTONE {
+                continue;
+            }
+            let mut at = self.home(hash_of(Self::pointer(*slot).key()));
+            while self.slots[at] != EMPTY {
+                at = self.after(at);
+            }
+            self.slots[at] = *slot;
         }
     }
 
@@ -253,15 +264,13 @@ impl Table {
             return None;
         }
         let capacity = self.slots.len();
-        let shift = 64 - capacity.trailing_zeros() - SHARD_BITS;
         let shard = from >> (64 - SHARD_BITS) << (64 - SHARD_BITS);
         let mut visited = 0;
         let mut visit_slot = |at: usize, slot: u64, wrapped: bool| {
             // SAFETY: live by the invariant; `&mut self` is the shard's lock.
             let entry = unsafe { Self::pointer(slot).entry() };
             let hash = hash_of(entry.key());
-            let home = (hash << SHARD_BITS >> (64 - capacity.trailing_zeros())) as usize;
-            if hash >= from && wrapped == (home > at) {
+            if hash >= from && wrapped == (home_of(hash, capacity) > at) {
                 visit(entry);
                 return true;
             }
@@ -272,7 +281,7 @@ impl Table {
             if slot == EMPTY {
                 if visited >= budget {
                     // All hashes of homes up to here were seen: nothing probes across an empty slot.
-                    return Some(shard | (at as u64) << shift);
+                    return Some(shard | first_hash_of(at, capacity));
                 }
             } else if slot > TOMBSTONE && visit_slot(at, slot, false) {
                 visited += 1;
@@ -290,6 +299,26 @@ impl Table {
         }
         None
     }
+}
+
+/// A hash's place among `capacity` slots, in proportion: any capacity keeps hash order.
+#[inline]
+fn home_of(hash: u64, capacity: usize) -> usize {
+    ((u128::from(hash << SHARD_BITS) * capacity as u128) >> 64) as usize
+}
+
+/// The least hash, its shard's bits left out, whose home is `at`.
+fn first_hash_of(at: usize, capacity: usize) -> u64 {
+    let scaled = ((at as u128) << 64).div_ceil(capacity as u128);
+    scaled.div_ceil(1 << SHARD_BITS) as u64
+}
+
+/// Slots for `entries`: a power of two or half as much again, at most three quarters of it in use.
+fn capacity_for(entries: usize) -> usize {
+    let want = (entries * 8).div_ceil(6).max(CAPACITY_MIN);
+    let power = want.next_power_of_two();
+    let less = power / 4 * 3;
+    if less >= want { less } else { power }
 }
 
 #[cfg(test)]
@@ -357,6 +386,25 @@ mod tests {
             // SAFETY: drained.
             unsafe { ptr.free() };
         }
+    }
+
+    #[test]
+    fn a_slots_first_hash_is_the_least_that_lives_there() {
+        for capacity in [8, 12, 16, 24, 1536, 2048, 3 << 20] {
+            for at in [1, capacity / 3, capacity / 2, capacity - 1] {
+                let first = first_hash_of(at, capacity);
+                assert_eq!(
+                    (home_of(first, capacity), home_of(first - 1, capacity)),
+                    (at, at - 1),
+                    "{at} of {capacity}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn capacities_leave_a_quarter_free_and_grow_by_halves() {
+        assert_eq!([1, 6, 7, 9, 897, 1345].map(capacity_for), [8, 8, 12, 12, 1536, 2048]);
     }
 
     #[test]
