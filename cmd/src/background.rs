@@ -22,12 +22,10 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<Joi
 }
 
 /// Starts them. They end with the node's life.
-pub fn start(server: &Arc<Server>, life: &Arc<Life>, fsync: Fsync) -> std::io::Result<Vec<JoinHandle<()>>> {
+pub fn start(server: &Arc<Server>, life: &Arc<Life>) -> std::io::Result<Vec<JoinHandle<()>>> {
     let mut threads = Vec::new();
-    if fsync == Fsync::EverySecond {
-        let (engine, life) = (server.engine().clone(), life.clone());
-        threads.push(spawn("log-sync", move || sync_loop(&engine, &life))?);
-    }
+    let (engine, sync_life) = (server.engine().clone(), life.clone());
+    threads.push(spawn("log-sync", move || sync_loop(&engine, &sync_life))?);
     let (server, life) = (server.clone(), life.clone());
     threads.push(spawn("housekeeping", move || tick_loop(&server, &life))?);
     Ok(threads)
@@ -48,6 +46,9 @@ fn sync_loop(engine: &Engine, life: &Life) {
     while !life.is_stopping() {
         rest(life, SYNC_EVERY);
         let Some(log) = engine.log() else { return };
+        if engine.fsync() != Fsync::EverySecond {
+            continue;
+        }
         match log.sync() {
             Ok(()) => failed = false,
             Err(error) if !failed => {

@@ -1,5 +1,6 @@
 //! A node's life: open, listen, run, stop.
 
+use std::io::IsTerminal;
 use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -16,7 +17,8 @@ use crate::{background, process};
 
 fn start_logging(config: &NodeConfig) {
     let filter = tracing_subscriber::EnvFilter::new(&config.log_level);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     if config.log_json {
         builder.json().init();
     } else {
@@ -132,7 +134,7 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     let cluster = crate::cluster::start(&config, &engine, &links)?;
     let signals = watch_signals(&life)?;
     let housekeeping =
-        background::start(&server, &life, config.fsync).map_err(StartError::io("starting threads"))?;
+        background::start(&server, &life).map_err(StartError::io("starting threads"))?;
     let reactors = reactors(&config, &server, &life, tcp, unix)?;
     tracing::info!(
         node = %engine.node(),

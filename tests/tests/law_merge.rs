@@ -18,6 +18,8 @@ use proto::resp::{Protocol, Replies};
 use proto::{EffectId, NodeId, Seq};
 use tests::memory_disk::MemoryDisk;
 
+/// Arms of [`World::command`].
+const COMMANDS: usize = 26;
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
 struct Random(u64);
@@ -58,6 +60,9 @@ struct World {
     /// Every effect by id: encoded batch index, and its true past.
     pasts: BTreeMap<EffectId, BTreeSet<EffectId>>,
     trace: Vec<String>,
+    /// Commands and keys of this case (swarm testing: a case that does few things does them often).
+    commands: Vec<usize>,
+    keys: usize,
 }
 
 fn config(seed: u64) -> EngineConfig {
@@ -86,7 +91,15 @@ impl World {
                 Node { engine: open(&disk, random.next()), disk, read: Seq(0), now_ms: 1_000_000 }
             })
             .collect();
+        let all: Vec<usize> = (0..COMMANDS).collect();
+        let commands = match random.below(2) {
+            0 => all,
+            _ => (0..2 + random.below(4)).map(|_| random.below(COMMANDS)).collect(),
+        };
+        let keys = 1 + random.below(KEYS.len());
         let world = World {
+            commands,
+            keys,
             random,
             delivered: vec![BTreeSet::new(); nodes.len()],
             nodes,
@@ -106,11 +119,11 @@ impl World {
     }
 
     fn command(&mut self) -> Vec<String> {
-        let key = KEYS[self.random.below(KEYS.len())];
-        let other = KEYS[self.random.below(KEYS.len())];
+        let key = KEYS[self.random.below(self.keys)];
+        let other = KEYS[self.random.below(self.keys)];
         let n = self.random.below(10);
         let m = ["x", "y", "1", "2"][self.random.below(4)];
-        let line = match self.random.below(26) {
+        let line = match self.commands[self.random.below(self.commands.len())] {
             0 | 1 => format!("set {key} {n}"),
             2 => format!("set {key} v{n} px {}", 1 + n * 10),
             3 => format!("set {key} {n} keepttl"),

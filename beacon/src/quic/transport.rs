@@ -59,25 +59,6 @@ fn transport() -> TransportConfig {
         .datagram_send_buffer_size(16 << 10)
         // Jitter reorders packets by more than the usual three; the time threshold finds real losses.
         .packet_threshold(64);
-    match std::env::var("LINK_CC").as_deref() {
-        Ok("cubic") => {
-            let mut c = quinn::congestion::CubicConfig::default();
-            c.initial_window(1 << 20);
-            t.congestion_controller_factory(Arc::new(c));
-        }
-        Ok("reno") => {
-            let mut c = quinn::congestion::NewRenoConfig::default();
-            c.initial_window(1 << 20);
-            t.congestion_controller_factory(Arc::new(c));
-        }
-        Ok("bbr") => {
-            let mut c = quinn::congestion::BbrConfig::default();
-            c.initial_window(1 << 20);
-            t.congestion_controller_factory(Arc::new(c));
-        }
-        _ => {
-            t.congestion_controller_factory(Arc::new(congestion::SteadyConfig));
-        }
-    }
+    t.congestion_controller_factory(Arc::new(congestion::SteadyConfig));
     t
 }

@@ -12,7 +12,7 @@ pub static SPECS: &[CommandSpec] = &[
     CommandSpec {
         name: "atoll.digest",
         arity: 1,
-        flags: Flags::READONLY.or(Flags::ADMIN),
+        flags: Flags::READONLY.or(Flags::ADMIN).or(Flags::NO_MULTI),
         acl: &["@admin", "@slow", "@dangerous"],
         group: "atoll",
         summary: "Answers a digest of every live key, how many there are, and the frontier it was taken at.",

@@ -41,6 +41,8 @@ impl Engine {
         // Remote effects stand still meanwhile: the mark lies in the log where every later effect saw what it says.
         let _apply = self.apply.lock();
         let shown = self.shown.lock().clone();
+        // Our own next effect may be older than what the peers promise.
+        let own_ms = self.stage.lock().last_hlc().ms();
         let (stable, mark) = {
             let mut peers = self.peers.lock();
             peers.stability.advance(&shown);
@@ -48,7 +50,7 @@ impl Engine {
                 // Peers are expected and none is known yet.
                 return 0;
             }
-            if let Some(closed_ms) = peers.stability.closed_ms() {
+            if let Some(closed_ms) = peers.stability.closed_ms().map(|ms| ms.min(own_ms)) {
                 self.closed_ms.fetch_max(closed_ms, Relaxed);
             }
             let stable = peers.stability.stable(&shown);

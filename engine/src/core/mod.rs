@@ -17,7 +17,7 @@ mod walk;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
@@ -114,6 +114,10 @@ pub struct Engine {
     refusing: AtomicBool,
     rules: RwLock<RangeRules>,
     stats: EngineStats,
+    /// Shard counters at the last CONFIG RESETSTAT.
+    stats_base: Mutex<ShardStats>,
+    /// [`Fsync`] as a number; may change at run time.
+    fsync: AtomicU8,
     appended: RwLock<Option<Arc<dyn Fn() + Send + Sync>>>,
 }
 
@@ -224,22 +228,18 @@ impl Engine {
         let (mut windows, mut unstable) = (0, 0);
         for shard in &self.shards {
             let shard = shard.lock();
-            let s = shard.stats;
-            sum.hits += s.hits;
-            sum.misses += s.misses;
-            sum.expired += s.expired;
-            sum.forks += s.forks;
-            sum.clashes += s.clashes;
-            sum.late += s.late;
+            sum = sum.plus(&shard.stats);
             windows += shard.windows();
             unstable += shard.unstable_len();
         }
-        (sum, windows, unstable)
+        (sum.since(&self.stats_base.lock()), windows, unstable)
     }
 
-    /// CONFIG RESETSTAT.
-    pub fn reset_stats(&self) {
-        self.shards.iter().for_each(|s| s.lock().stats = ShardStats::default());
+    /// CONFIG RESETSTAT: counts from here on, given what [`Engine::shard_stats`] says now. Takes no shard, for a transaction may
+    /// hold them.
+    pub fn reset_stats(&self, now: ShardStats) {
+        let mut base = self.stats_base.lock();
+        *base = base.plus(&now);
     }
 
     /// The next number of the seeded generator (splitmix64).

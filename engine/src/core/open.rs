@@ -1,7 +1,7 @@
 //! Opening an engine: configuration, and recovery from the log.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 use proto::{Frontier, Hlc, NodeId, Seq};
@@ -85,6 +85,19 @@ pub enum OpenError {
 }
 
 impl Engine {
+    /// The fsync policy in force.
+    pub fn fsync(&self) -> Fsync {
+        match self.fsync.load(Relaxed) {
+            policy if policy == Fsync::Always as u8 => Fsync::Always,
+            policy if policy == Fsync::No as u8 => Fsync::No,
+            _ => Fsync::EverySecond,
+        }
+    }
+
+    pub fn set_fsync(&self, policy: Fsync) {
+        self.fsync.store(policy as u8, Relaxed);
+    }
+
     /// Opens the engine over a disk, replaying its log.
     pub fn open(
         mut config: EngineConfig,
@@ -124,6 +137,13 @@ impl Engine {
         engine.log = Some(Arc::new(log));
         if engine.must_rebuild.load(Relaxed) {
             engine.rebuild().map_err(|e| OpenError::Rebuild(e.to_string()))?;
+        }
+        if engine.is_alone() {
+            // Written while peers were expected; none ever came.
+            for shard in &engine.shards {
+                let mut shard = shard.lock();
+                engine.with_world(engine.own_origin, |world| shard.settle_all(world));
+            }
         }
         Ok((Arc::new(engine), recovered))
     }
@@ -177,6 +197,8 @@ impl Engine {
             refusing: AtomicBool::new(false),
             rules: RwLock::new(config.rules.clone()),
             stats: EngineStats::default(),
+            stats_base: Mutex::default(),
+            fsync: AtomicU8::new(config.fsync as u8),
             appended: RwLock::new(None),
             config,
         }

@@ -11,7 +11,13 @@ impl Origins {
         Origins(RwLock::new(vec![NodeId(0)]))
     }
 
-    /// The number of a node, given at first sight.
+    /// False when the number of this node would not fit an entry any more.
+    pub fn has_room_for(&self, node: NodeId) -> bool {
+        let origins = self.0.read();
+        origins.len() < usize::from(u16::MAX) || origins.contains(&node)
+    }
+
+    /// The number of a node, given at first sight. Ask [`Origins::has_room_for`] before taking in a stranger.
     pub fn index(&self, node: NodeId) -> u16 {
         if let Some(at) = self.0.read().iter().rposition(|n| *n == node) {
             return at as u16;

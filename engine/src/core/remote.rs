@@ -15,6 +15,9 @@ use crate::replication::{Ack, Fetch, Member, Received, Replica, ReplicaError, Se
 use crate::state::shard::{Shard, World, free_dead};
 use crate::state::table::shard_of;
 
+/// A stamp this far ahead of our own clock (ms) is taken for damage: adopting it would stamp everything written here so.
+const FUTURE_MS_MAX: u64 = 24 * 3600 * 1000;
+
 type AllShards<'e> = Vec<MutexGuard<'e, Shard>>;
 
 /// The shards that a unit of remote effects touches, held.
@@ -256,11 +259,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Folded effects whose stability is not proved yet. Takes every shard, one by one.
-    pub fn unstable_effects(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unstable_len()).sum()
-    }
-
     pub(super) fn prune_shards(&self, stable: &Frontier) -> usize {
         let mut pruned = 0;
         for shard in &self.shards {
@@ -410,7 +408,15 @@ impl Replica for Engine {
         if batch.header.kind != BatchKind::Effects {
             return Err(BatchError::Header.into());
         }
-        batch.check()?;
+        let latest = batch.check()?;
+        let own_ms = self.stage.lock().last_hlc().ms();
+        let ahead_ms = latest.ms().saturating_sub(own_ms);
+        if own_ms > 0 && ahead_ms > FUTURE_MS_MAX {
+            return Err(ReplicaError::Future(batch.header.origin, ahead_ms / 1000));
+        }
+        if !self.origins.has_room_for(batch.header.origin) {
+            return Err(ReplicaError::TooManyOrigins(batch.header.origin));
+        }
         let _apply = self.apply.lock();
         if batch.header.origin == self.node {
             let last = batch.header.last();

@@ -35,7 +35,7 @@ impl Stage {
 
     /// The next stamp: after every stamp given or seen, not before the wall clock.
     pub fn tick(&mut self, now_ms: u64) -> Hlc {
-        self.last_hlc = Hlc(self.last_hlc.0 + 1).max(Hlc::from_ms(now_ms));
+        self.last_hlc = Hlc(self.last_hlc.0.saturating_add(1)).max(Hlc::from_ms(now_ms));
         self.last_hlc
     }
 

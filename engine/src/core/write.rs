@@ -59,7 +59,7 @@ impl Engine {
             }
         };
         if wrote {
-            if self.config.fsync == Fsync::Always
+            if self.fsync() == Fsync::Always
                 && let Some(log) = &self.log
             {
                 log.sync().inspect_err(|_| self.refusing.store(true, Relaxed))?;

@@ -225,10 +225,11 @@ impl<'a> Batch<'a> {
         Effects { input, next: h.first, left: h.count, hlc: h.hlc, origin: h.origin, error }
     }
 
-    /// Decodes every record once: a batch from a peer is checked before any of it is kept.
-    pub fn check(&self) -> Result<(), BatchError> {
+    /// Decodes every record once: a batch from a peer is checked before any of it is kept. Returns the latest stamp in it.
+    pub fn check(&self) -> Result<Hlc, BatchError> {
         self.context()?;
-        self.effects().try_for_each(|e| e.map(drop))
+        self.settled()?;
+        self.effects().try_fold(self.header.hlc, |latest, effect| Ok(latest.max(effect?.1.hlc)))
     }
 }
 

@@ -278,8 +278,13 @@ pub fn put_frontier(out: &mut Vec<u8>, frontier: &Frontier) {
 pub fn take_frontier(input: &mut &[u8]) -> Option<Frontier> {
     let count = take(input)?;
     let mut frontier = Frontier::new();
+    let mut last = None;
     for _ in 0..count {
         let id = take_id(input)?;
+        // In order, as it was put: a peer cannot make each insertion move all before it.
+        if last.replace(id.node) >= Some(id.node) {
+            return None;
+        }
         frontier.advance(id.node, id.seq);
     }
     Some(frontier)

@@ -185,7 +185,9 @@ impl Window {
     /// `closed_ms`: no effect older than this can arrive any more.
     pub fn prune(&mut self, entry: &mut Entry<'_>, stable: &Frontier, closed_ms: u64) -> bool {
         if self.metas().all(|m| stable.contains(m.id)) {
-            return self.floor_ms <= closed_ms;
+            // What is hidden below may be uncovered yet: the last member may go, an expiry may be put off.
+            let hides = self.explicit && (self.split || self.kinds_live() == (true, true));
+            return !hides && self.floor_ms <= closed_ms;
         }
         if !self.explicit {
             self.prune_root(stable);

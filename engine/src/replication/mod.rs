@@ -69,6 +69,10 @@ pub enum ReplicaError {
     Batch(#[from] BatchError),
     #[error("a batch of our own origin {0} came back with effects we never wrote")]
     OwnOrigin(EffectId),
+    #[error("a batch of {0} is stamped {1} s ahead of this node's clock: set that node's clock right")]
+    Future(NodeId, u64),
+    #[error("{0} would be one writing node too many for this store")]
+    TooManyOrigins(NodeId),
     #[error("local log: {0}")]
     Log(String),
 }

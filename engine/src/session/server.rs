@@ -10,7 +10,7 @@ use super::config::{Config, ConfigRefusal};
 use super::host::Host;
 use super::meter::Counters;
 use super::slowlog::SlowLog;
-use crate::core::Engine;
+use crate::core::{Engine, Fsync};
 
 /// Traffic, counted by the reactors.
 #[derive(Default, Debug)]
@@ -102,6 +102,11 @@ impl Server {
                 "proto-max-bulk-len" => {
                     self.engine.set_string_bytes_max(self.config.live().bulk_bytes_max.load(Relaxed));
                 }
+                "appendfsync" => self.engine.set_fsync(match value.as_str() {
+                    "always" => Fsync::Always,
+                    "no" => Fsync::No,
+                    _ => Fsync::EverySecond,
+                }),
                 _ => self.host.configured(name, &value),
             }
         }
@@ -165,7 +170,7 @@ impl Server {
     }
 
     /// CONFIG RESETSTAT.
-    pub fn reset_stats(&self) {
+    pub fn reset_stats(&self, keyspace: crate::state::shard::ShardStats) {
         self.counters.reset();
         let t = &self.traffic;
         for counter in
@@ -177,6 +182,6 @@ impl Server {
         sampler.samples.clear();
         sampler.rss_peak = 0;
         drop(sampler);
-        self.engine.reset_stats();
+        self.engine.reset_stats(keyspace);
     }
 }

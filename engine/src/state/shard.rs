@@ -70,6 +70,27 @@ pub struct ShardStats {
     pub late: u64,
 }
 
+impl ShardStats {
+    fn each(&self, other: &Self, op: impl Fn(u64, u64) -> u64) -> Self {
+        ShardStats {
+            hits: op(self.hits, other.hits),
+            misses: op(self.misses, other.misses),
+            expired: op(self.expired, other.expired),
+            forks: op(self.forks, other.forks),
+            clashes: op(self.clashes, other.clashes),
+            late: op(self.late, other.late),
+        }
+    }
+
+    pub fn plus(&self, other: &Self) -> Self {
+        self.each(other, |a, b| a + b)
+    }
+
+    pub fn since(&self, before: &Self) -> Self {
+        self.each(before, u64::saturating_sub)
+    }
+}
+
 /// One database's share.
 #[derive(Default)]
 pub(crate) struct Part {
@@ -344,6 +365,21 @@ impl Shard {
             for ptr in gone {
                 self.windows.remove(&ptr);
                 self.retire(db, ptr, world.indexed);
+            }
+        }
+    }
+
+    /// Drops every window: there is nobody left whom a key's past could concern.
+    pub(crate) fn settle_all(&mut self, world: &World<'_>) {
+        self.unstable.clear();
+        for (ptr, _) in std::mem::take(&mut self.windows) {
+            // SAFETY: a key with a window is in the table; we hold the shard.
+            let mut entry = unsafe { ptr.entry() };
+            entry.set_windowed(false);
+            if entry.kind().is_none() {
+                let hash = (world.hash_of)(entry.key());
+                let db = self.db_of(hash, ptr);
+                self.remove(hash, db, ptr, world.indexed);
             }
         }
     }

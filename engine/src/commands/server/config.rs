@@ -29,7 +29,7 @@ pub fn config_set(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) 
 
 pub fn config_resetstat(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     call.meter.flush(&call.server.counters);
-    call.server.reset_stats();
+    call.server.reset_stats(call.census().shards);
     reply.ok();
     Ok(())
 }

@@ -252,7 +252,7 @@ fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("master_failover_state", "no-failover");
     lines.put("master_replid", format_args!("{:040x}", engine.node().0));
     lines.put("master_replid2", "0".repeat(40));
-    lines.put("master_repl_offset", engine.ack().own.0);
+    lines.put("master_repl_offset", engine.frontier().seq(engine.node()).0);
     lines.put("second_repl_offset", -1);
     lines.zeros(&[
         "repl_backlog_active",
@@ -266,7 +266,7 @@ fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("held_batches", stats.held_batches.load(Relaxed));
     lines.put("dropped_batches", stats.dropped_batches.load(Relaxed));
     lines.put("duplicate_batches", stats.duplicate_batches.load(Relaxed));
-    lines.put("unstable_effects", engine.unstable_effects());
+    lines.put("unstable_effects", call.census().unstable);
     lines.put("full_rebuilds", stats.rebuilds.load(Relaxed));
     for link in call.server.host().links() {
         if let Some((name, value)) = link.split_once(':') {
