@@ -17,7 +17,9 @@ use crate::{background, process};
 
 fn start_logging(config: &NodeConfig) {
     let filter = tracing_subscriber::EnvFilter::new(&config.log_level);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal())
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     if config.log_json {
         builder.json().init();
@@ -133,8 +135,7 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     let server = Arc::new(Server::new(engine.clone(), Arc::new(host), settings, process::now_ms()));
     let cluster = crate::cluster::start(&config, &engine, &links)?;
     let signals = watch_signals(&life)?;
-    let housekeeping =
-        background::start(&server, &life).map_err(StartError::io("starting threads"))?;
+    let housekeeping = background::start(&server, &life).map_err(StartError::io("starting threads"))?;
     let reactors = reactors(&config, &server, &life, tcp, unix)?;
     tracing::info!(
         node = %engine.node(),

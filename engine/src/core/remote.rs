@@ -263,7 +263,7 @@ impl Engine {
         let mut pruned = 0;
         for shard in &self.shards {
             let mut shard = shard.lock();
-            if shard.unstable_len() > 0 {
+            if shard.has_windows() {
                 pruned += self.with_world(self.own_origin, |world| shard.prune(stable, world));
             }
         }

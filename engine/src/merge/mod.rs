@@ -9,4 +9,4 @@ pub mod solo;
 pub mod text;
 pub mod window;
 
-pub use window::{Verdict, Window};
+pub use window::{Pruned, Verdict, Window};

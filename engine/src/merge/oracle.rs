@@ -114,6 +114,12 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
     let mut updates: Vec<(&Observed<'_>, Update)> =
         alive.iter().filter_map(|e| Some((*e, e.update()?))).collect();
     updates.sort_by(|a, b| fork_choice_cmp(a.0.rank(), b.0.rank()));
+    // An overlay dies with the value it was made on.
+    updates.retain(|(by, update)| match update {
+        Update::Overlay { base: Some(base), .. } => winner.is_some_and(|w| w.id == *base),
+        Update::Overlay { base: None, .. } => winner.is_none_or(|w| by.saw(w)),
+        _ => true,
+    });
     // 5. One type: of those with anything alive, the one created last.
     let created = |kind: Kind| -> Option<(Hlc, NodeId)> {
         if source.as_ref().is_some_and(|v| v.kind() == kind) {
@@ -135,16 +141,7 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
                 Some(Value::String(bytes)) => Some(bytes),
                 _ => None,
             };
-            for (by, update) in &updates {
-                if let Update::Overlay { base, .. } = update {
-                    let kept = match base {
-                        Some(base) => winner.is_some_and(|w| w.id == *base),
-                        None => winner.is_none_or(|w| by.saw(w)),
-                    };
-                    if !kept {
-                        continue;
-                    }
-                }
+            for (_, update) in &updates {
                 text::apply(&mut value, update);
             }
             Value::String(value?)

@@ -37,6 +37,17 @@ pub struct Verdict {
     pub late: bool,
 }
 
+/// What pruning came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pruned {
+    /// The window may go: the entry's value is the new base (or nothing is left).
+    Whole,
+    /// Everything in it is stable, but it must stay for a time.
+    Lingers,
+    /// Something in it is not stable.
+    Partly,
+}
+
 /// A live assignment. `payload` is `None` while lean: the entry has it.
 struct Root {
     meta: Meta,
@@ -181,13 +192,17 @@ impl Window {
         self.nothing_live()
     }
 
-    /// Drops what is stable. True when the whole window may go: the entry's value is the new base (or nothing is left).
-    /// `closed_ms`: no effect older than this can arrive any more.
-    pub fn prune(&mut self, entry: &mut Entry<'_>, stable: &Frontier, closed_ms: u64) -> bool {
+    /// Drops what is stable. `closed_ms`: no effect older than this can arrive any more.
+    pub fn prune(&mut self, entry: &mut Entry<'_>, stable: &Frontier, closed_ms: u64) -> Pruned {
         if self.metas().all(|m| stable.contains(m.id)) {
             // What is hidden below may be uncovered yet: the last member may go, an expiry may be put off.
             let hides = self.explicit && (self.split || self.kinds_live() == (true, true));
-            return !hides && self.floor_ms <= closed_ms;
+            // An expiry without a value holds for a value that another node still makes.
+            let awaits = match self.expiry_in_force(0).ms() {
+                Some(ms) => entry.kind().is_none() && ms > closed_ms,
+                None => false,
+            };
+            return if !hides && !awaits && self.floor_ms <= closed_ms { Pruned::Whole } else { Pruned::Lingers };
         }
         if !self.explicit {
             self.prune_root(stable);
@@ -197,8 +212,7 @@ impl Window {
                 self.prune_expiries(stable);
             }
         }
-        debug_assert!(self.explicit || entry.kind().is_some() || self.updates.is_empty());
-        false
+        Pruned::Partly
     }
 
     /// Live effects held.
@@ -302,9 +316,7 @@ impl Window {
         }
         self.keep_source(entry);
         let in_place = match &update {
-            Update::Overlay { base, .. } => {
-                self.causal.saw_all() && self.lies_on_source(&meta, *base, self.winner(0), 0)
-            }
+            Update::Overlay { .. } => self.causal.saw_all() && self.shows(&meta, &update, self.winner(0), 0),
             update => self.causal.saw_all() || self.commutes(entry, update),
         };
         self.updates.push((meta, update));
@@ -529,7 +541,9 @@ impl Window {
             _ => None,
         };
         let has = |kind| base == Some(kind) || self.roots.iter().any(|r| r.kind == kind);
-        (has(Kind::String) || !self.updates.is_empty(), has(Kind::Set) || !self.adds.is_empty())
+        let winner = self.winner(0);
+        let updated = || self.updates.iter().any(|(meta, update)| self.shows(meta, update, winner, 0));
+        (has(Kind::String) || updated(), has(Kind::Set) || !self.adds.is_empty())
     }
 
     /// The type that the key has: of those with something alive, the one created last in fork-choice order.
@@ -544,7 +558,8 @@ impl Window {
             }
             match kind {
                 Kind::String => {
-                    self.updates.iter().map(|u| &u.0).filter(alive).map(Meta::rank).min_by(rank_order)
+                    let shown = self.updates.iter().filter(|u| self.shows(&u.0, &u.1, winner, cut_ms));
+                    shown.map(|u| &u.0).filter(alive).map(Meta::rank).min_by(rank_order)
                 }
                 Kind::Set => {
                     let dots = self.adds.values().flat_map(|a| a.dots.iter());
@@ -554,6 +569,14 @@ impl Window {
         };
         let claims = [Kind::String, Kind::Set].into_iter().filter_map(|k| creation(k).map(|c| (c, k)));
         claims.max_by(|a, b| fork_choice_cmp(a.0, b.0)).map(|c| c.1)
+    }
+
+    /// Every update shows but an overlay that lost its base.
+    fn shows(&self, meta: &Meta, update: &Update, winner: Option<usize>, cut_ms: u64) -> bool {
+        match update {
+            Update::Overlay { base, .. } => self.lies_on_source(meta, *base, winner, cut_ms),
+            _ => true,
+        }
     }
 
     /// An overlay shows only on the value it was made on.
@@ -577,9 +600,8 @@ impl Window {
         let mut ordered: Vec<_> = self.updates.iter().filter(|u| u.0.hlc.ms() >= cut_ms).collect();
         ordered.sort_by(|a, b| fork_choice_cmp(a.0.rank(), b.0.rank()));
         for (meta, update) in ordered {
-            match update {
-                Update::Overlay { base, .. } if !self.lies_on_source(meta, *base, winner, cut_ms) => {}
-                update => _ = text::apply(&mut value, update),
+            if self.shows(meta, update, winner, cut_ms) {
+                text::apply(&mut value, update);
             }
         }
         value
@@ -654,16 +676,23 @@ impl Window {
         if cut == 0 {
             return;
         }
+        // An overlay that lost its base goes without a trace.
+        let shown: Vec<bool> = self.updates[..cut].iter().map(|(m, u)| self.shows(m, u, None, 0)).collect();
         let mut value = match std::mem::replace(&mut self.base, Base::Absent) {
             Base::Live(Some(Value::String(bytes))) => Some(bytes),
             _ => None,
         };
-        for (_, update) in self.updates.drain(..cut) {
-            text::apply(&mut value, &update);
+        for ((_, update), shown) in self.updates.drain(..cut).zip(shown) {
+            if shown {
+                text::apply(&mut value, &update);
+            }
         }
         // Without updates left the entry is the base again.
         let keep = !self.updates.is_empty();
-        self.base = Base::Live(if keep { value.map(Value::String) } else { None });
+        self.base = match value {
+            None => Base::Absent,
+            Some(bytes) => Base::Live(keep.then_some(Value::String(bytes))),
+        };
     }
 
     fn prune_expiries(&mut self, stable: &Frontier) {

@@ -14,7 +14,10 @@ use proto::{EffectId, Frontier, Hlc};
 use super::table::{Entry, EntryPtr, Table};
 use super::watch::Watchers;
 use crate::effect::{Effect, Expiry, Op, Payload};
-use crate::merge::{Verdict, Window, solo};
+use crate::merge::{Pruned, Verdict, Window, solo};
+
+/// Lingering windows looked at in one step.
+const LINGERING_STEP: usize = 16;
 
 /// Pointers are well spread after a multiplication.
 #[derive(Default)]
@@ -107,6 +110,8 @@ pub struct Shard {
     parts: Vec<Part>,
     windows: HashMap<EntryPtr, Slot, BuildHasherDefault<PointerHasher>>,
     unstable: VecDeque<(EntryPtr, EffectId)>,
+    /// Keys whose window is stable but must stay for a time; looked at again now and then.
+    lingering: VecDeque<EntryPtr>,
     due: BinaryHeap<Reverse<(u64, u64, u32)>>,
     pub(crate) watchers: Watchers,
     pub stats: ShardStats,
@@ -154,6 +159,10 @@ impl Shard {
 
     pub fn expires(&self, db: u32) -> usize {
         self.parts.get(db as usize).map_or(0, |p| p.expires)
+    }
+
+    pub(crate) fn has_windows(&self) -> bool {
+        !self.windows.is_empty()
     }
 
     pub fn windows(&self) -> usize {
@@ -372,6 +381,7 @@ impl Shard {
     /// Drops every window: there is nobody left whom a key's past could concern.
     pub(crate) fn settle_all(&mut self, world: &World<'_>) {
         self.unstable.clear();
+        self.lingering.clear();
         for (ptr, _) in std::mem::take(&mut self.windows) {
             // SAFETY: a key with a window is in the table; we hold the shard.
             let mut entry = unsafe { ptr.entry() };
@@ -393,27 +403,42 @@ impl Shard {
             }
             self.unstable.pop_front();
             popped += 1;
-            let done = match self.windows.get_mut(&ptr) {
-                None => continue,
-                Some(Slot::Assigned { id, .. }) => stable.contains(*id),
-                Some(Slot::Open(window)) => {
-                    // SAFETY: a key with a window is in the table.
-                    window.prune(&mut unsafe { ptr.entry() }, stable, world.closed_ms)
-                }
-            };
-            if done {
-                self.windows.remove(&ptr);
-                // SAFETY: as above.
-                let mut entry = unsafe { ptr.entry() };
-                entry.set_windowed(false);
-                if entry.kind().is_none() {
-                    let hash = (world.hash_of)(entry.key());
-                    let db = self.db_of(hash, ptr);
-                    self.remove(hash, db, ptr, world.indexed);
-                }
+            if self.prune_window(ptr, stable, world) {
+                self.lingering.push_back(ptr);
+            }
+        }
+        for _ in 0..self.lingering.len().min(LINGERING_STEP) {
+            let Some(ptr) = self.lingering.pop_front() else { break };
+            if self.prune_window(ptr, stable, world) {
+                self.lingering.push_back(ptr);
             }
         }
         popped
+    }
+
+    /// Prunes one window, if it is still there. True when it is to be looked at again later.
+    fn prune_window(&mut self, ptr: EntryPtr, stable: &Frontier, world: &World<'_>) -> bool {
+        let pruned = match self.windows.get_mut(&ptr) {
+            None => return false,
+            Some(Slot::Assigned { id, .. }) if stable.contains(*id) => Pruned::Whole,
+            Some(Slot::Assigned { .. }) => Pruned::Partly,
+            Some(Slot::Open(window)) => {
+                // SAFETY: a key with a window is in the table; we hold the shard.
+                window.prune(&mut unsafe { ptr.entry() }, stable, world.closed_ms)
+            }
+        };
+        if pruned == Pruned::Whole {
+            self.windows.remove(&ptr);
+            // SAFETY: as above.
+            let mut entry = unsafe { ptr.entry() };
+            entry.set_windowed(false);
+            if entry.kind().is_none() {
+                let hash = (world.hash_of)(entry.key());
+                let db = self.db_of(hash, ptr);
+                self.remove(hash, db, ptr, world.indexed);
+            }
+        }
+        pruned == Pruned::Lingers
     }
 
     fn db_of(&mut self, hash: u64, ptr: EntryPtr) -> u32 {
@@ -532,6 +557,7 @@ impl Shard {
         self.watchers.touch_all(None, |_, _| true);
         self.windows.clear();
         self.unstable.clear();
+        self.lingering.clear();
         self.due.clear();
         for db in 0..self.parts.len() as u32 {
             let part = self.part(db);
