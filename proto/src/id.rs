@@ -26,6 +26,8 @@ pub struct EffectId {
 
 impl EffectId {
     pub const NONE: EffectId = EffectId { node: NodeId(0), seq: Seq(0) };
+    /// Stands for "whatever is stable", where an effect names the value it was made on.
+    pub const STABLE: EffectId = EffectId { node: NodeId(0), seq: Seq(1) };
 
     pub fn new(node: NodeId, seq: Seq) -> Self {
         Self { node, seq }

@@ -343,7 +343,8 @@ fn law_any_delivery_order_shows_what_the_oracle_says() {
     }
     let cases =
         std::env::var("ATOLL_LAW_CASES").map_or(10_000, |n| n.parse().expect("ATOLL_LAW_CASES is a number"));
-    let first = std::env::var("ATOLL_LAW_FIRST").map_or(0, |n| n.parse().expect("ATOLL_LAW_FIRST is a number"));
+    let first =
+        std::env::var("ATOLL_LAW_FIRST").map_or(0, |n| n.parse().expect("ATOLL_LAW_FIRST is a number"));
     for seed in first..first + cases {
         let outcome = std::panic::catch_unwind(|| case(seed));
         if let Err(panic) = outcome {

@@ -70,10 +70,11 @@ impl Engine {
     pub(super) fn flush_shards<'s>(
         &self,
         shards: impl Iterator<Item = &'s mut Shard>,
+        id: EffectId,
         db: Option<u32>,
         seen: &Frontier,
     ) {
-        self.with_world(self.own_origin, |world| shards.for_each(|shard| shard.flush(db, seen, world)));
+        self.with_world(self.own_origin, |world| shards.for_each(|shard| shard.flush(id, db, seen, world)));
     }
 
     /// Folds what is new in a batch; bundles at once. Returns the latest clock in it. `solo` overrides the engine's own state;
@@ -172,7 +173,7 @@ impl Engine {
             match &effect.op {
                 Op::Flush { db, seen } => {
                     let seen = seen.to_frontier();
-                    reach.each(&mut |shard| shard.flush(*db, &seen, world));
+                    reach.each(&mut |shard| shard.flush(*id, *db, &seen, world));
                 }
                 Op::SwapDb { a, b } => {
                     let physical = |db: u32| self.databases.get(db as usize).map(|p| p.load(Relaxed));

@@ -214,14 +214,15 @@ impl<'e> Unit<'e> {
         Some(now.wrapping_sub(u64::from(self.live(key)?.access_seconds())) & 0xff_ffff)
     }
 
-    /// The assignment that an overlay emitted now lies on; `None` when it is stable or there is none.
+    /// The assignment that an overlay emitted now lies on; [`EffectId::STABLE`] when no unstable one made the value, `None` when there
+    /// is no value.
     pub fn overlay_base(&mut self, key: &Key<'_>) -> Option<EffectId> {
         let now_ms = self.now_ms;
         let shard = self.locks.shard(key.hash);
         let entry = shard.find(key.db, key.hash, key.bytes)?;
         let dead = entry.kind().is_none() || entry.expiry().reached(now_ms);
         let ptr = entry.ptr();
-        if dead { None } else { shard.overlay_base(ptr) }
+        if dead { None } else { Some(shard.overlay_base(ptr).unwrap_or(EffectId::STABLE)) }
     }
 
     /// Emits one effect on a key of a locked shard and folds it at once.
@@ -283,9 +284,9 @@ impl<'e> Unit<'e> {
         let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
         seen.advance(engine.node, stage.last());
         let op = Op::Flush { db: physical, seen: crate::effect::FlushSeen::Frontier(&seen) };
-        self.emit_bare(op);
+        let id = self.emit_bare(op);
         let Locks::All(shards) = &mut self.locks else { panic!("a flush holds every shard") };
-        engine.flush_shards(shards.iter_mut().map(|s| &mut **s), physical, &seen);
+        engine.flush_shards(shards.iter_mut().map(|s| &mut **s), id, physical, &seen);
     }
 
     /// Exchanges two databases (client's numbers). Needs [`LockPlan::Everything`].

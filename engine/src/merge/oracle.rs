@@ -115,7 +115,14 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
         alive.iter().filter_map(|e| Some((*e, e.update()?))).collect();
     updates.sort_by(|a, b| fork_choice_cmp(a.0.rank(), b.0.rank()));
     // An overlay dies with the value it was made on.
+    let makers = updates.clone();
     updates.retain(|(by, update)| match update {
+        Update::Overlay { base: Some(EffectId::STABLE), .. } => match winner {
+            Some(winner) => by.saw(winner),
+            None => makers.iter().any(|(made, update)| {
+                by.saw(made) && !matches!(update, Update::Overlay { base: Some(_), .. })
+            }),
+        },
         Update::Overlay { base: Some(base), .. } => winner.is_some_and(|w| w.id == *base),
         Update::Overlay { base: None, .. } => winner.is_none_or(|w| by.saw(w)),
         _ => true,

@@ -88,6 +88,8 @@ pub struct Window {
     split: bool,
     /// Latest effect folded here: an upper bound of the live ones.
     latest: Hlc,
+    /// The effect folded last.
+    last: EffectId,
 }
 
 impl Window {
@@ -109,6 +111,7 @@ impl Window {
             explicit: false,
             split: false,
             latest: Hlc(0),
+            last: EffectId::NONE,
         }
     }
 
@@ -145,6 +148,7 @@ impl Window {
     ) -> Verdict {
         let meta = self.causal.observe(id, effect.hlc, &effect.deps, settled);
         self.latest = self.latest.max(effect.hlc);
+        self.last = id;
         if effect.hlc.ms() < self.floor_ms {
             return Verdict { late: true, ..Verdict::default() };
         }
@@ -185,7 +189,8 @@ impl Window {
     }
 
     /// Cancels what a flush saw. True when nothing is left of the key.
-    pub fn flush(&mut self, entry: &mut Entry<'_>, seen: &Frontier) -> bool {
+    pub fn flush(&mut self, entry: &mut Entry<'_>, id: EffectId, seen: &Frontier) -> bool {
+        self.last = id;
         self.make_explicit(entry);
         self.cancel(|m| seen.contains(m.id));
         self.rebuild(entry);
@@ -202,8 +207,18 @@ impl Window {
                 Some(ms) => entry.kind().is_none() && ms > closed_ms,
                 None => false,
             };
-            return if !hides && !awaits && self.floor_ms <= closed_ms { Pruned::Whole } else { Pruned::Lingers };
+            return if !hides && !awaits && self.floor_ms <= closed_ms {
+                Pruned::Whole
+            } else {
+                Pruned::Lingers
+            };
         }
+        self.prune_partly(stable);
+        Pruned::Partly
+    }
+
+    /// Works stable effects into the base while others stay.
+    pub fn prune_partly(&mut self, stable: &Frontier) {
         if !self.explicit {
             self.prune_root(stable);
             if self.roots.is_empty() {
@@ -212,7 +227,11 @@ impl Window {
                 self.prune_expiries(stable);
             }
         }
-        Pruned::Partly
+    }
+
+    /// The effect folded last.
+    pub fn last(&self) -> EffectId {
+        self.last
     }
 
     /// Live effects held.
@@ -582,6 +601,13 @@ impl Window {
     /// An overlay shows only on the value it was made on.
     fn lies_on_source(&self, by: &Meta, on: Option<EffectId>, winner: Option<usize>, cut_ms: u64) -> bool {
         match (on, winner) {
+            (Some(EffectId::STABLE), Some(winner)) => by.saw(self.roots[winner].meta.id),
+            (Some(EffectId::STABLE), None) => {
+                cut_ms == 0 && matches!(self.base, Base::Live(_))
+                    || self.updates.iter().any(|(meta, update)| {
+                        meta.hlc.ms() >= cut_ms && by.saw(meta.id) && makes_value(update)
+                    })
+            }
             (Some(on), Some(winner)) => self.roots[winner].meta.id == on,
             // An assignment that left the window by being stable is the base; any other is gone.
             (Some(_), None) => cut_ms == 0 && matches!(self.base, Base::Live(_)),
@@ -701,6 +727,11 @@ impl Window {
             self.expiries.clear();
         }
     }
+}
+
+/// Makes a value where there is none.
+fn makes_value(update: &Update) -> bool {
+    !matches!(update, Update::Overlay { base: Some(_), .. })
 }
 
 fn drop_if_empty(entry: &mut Entry<'_>) {

@@ -109,7 +109,9 @@ pub(crate) struct Part {
 pub struct Shard {
     parts: Vec<Part>,
     windows: HashMap<EntryPtr, Slot, BuildHasherDefault<PointerHasher>>,
-    unstable: VecDeque<(EntryPtr, EffectId)>,
+    /// Folded effects in order of arrival, each with the key whose window it is in. Without a key: an effect that cancelled and left no
+    /// window. Nothing that arrived after it is pruned before it is stable, for others may still write on what it cancelled.
+    unstable: VecDeque<(Option<EntryPtr>, EffectId)>,
     /// Keys whose window is stable but must stay for a time; looked at again now and then.
     lingering: VecDeque<EntryPtr>,
     due: BinaryHeap<Reverse<(u64, u64, u32)>>,
@@ -220,7 +222,9 @@ impl Shard {
             self.stats.clashes += u64::from(verdict.clash);
             self.stats.late += u64::from(verdict.late);
             if entry.windowed() {
-                self.unstable.push_back((ptr, id));
+                self.unstable.push_back((Some(ptr), id));
+            } else if matches!(effect.op, Op::Reset) {
+                self.unstable.push_back((None, id));
             }
         }
         entry.set_tip(world.origin, id.seq.0);
@@ -338,7 +342,7 @@ impl Shard {
     }
 
     /// Applies a flush of one database or all: what `seen` contains dies.
-    pub(crate) fn flush(&mut self, db: Option<u32>, seen: &Frontier, world: &World<'_>) {
+    pub(crate) fn flush(&mut self, id: EffectId, db: Option<u32>, seen: &Frontier, world: &World<'_>) {
         let dbs: Vec<u32> = (0..self.parts.len() as u32).filter(|d| db.is_none_or(|db| db == *d)).collect();
         for db in dbs {
             let mut kept = Vec::new();
@@ -354,7 +358,12 @@ impl Shard {
                     Some(Slot::Assigned { id, .. }) => !seen.contains(*id),
                     Some(Slot::Open(window)) => {
                         // A floor outlives the values: what is older may still come.
-                        !window.flush(&mut entry, seen) || window.floor_ms() > world.closed_ms
+                        let survives =
+                            !window.flush(&mut entry, id, seen) || window.floor_ms() > world.closed_ms;
+                        if survives {
+                            self.unstable.push_back((Some(ptr), id));
+                        }
+                        survives
                     }
                 };
                 if survives { kept.push(ptr) } else { gone.push(ptr) }
@@ -375,6 +384,9 @@ impl Shard {
                 self.windows.remove(&ptr);
                 self.retire(db, ptr, world.indexed);
             }
+        }
+        if !world.solo {
+            self.unstable.push_back((None, id));
         }
     }
 
@@ -403,25 +415,39 @@ impl Shard {
             }
             self.unstable.pop_front();
             popped += 1;
-            if self.prune_window(ptr, stable, world) {
+            if let Some(ptr) = ptr
+                && self.prune_window(ptr, Some(id), stable, world)
+            {
                 self.lingering.push_back(ptr);
             }
         }
         for _ in 0..self.lingering.len().min(LINGERING_STEP) {
             let Some(ptr) = self.lingering.pop_front() else { break };
-            if self.prune_window(ptr, stable, world) {
+            if self.prune_window(ptr, None, stable, world) {
                 self.lingering.push_back(ptr);
             }
         }
         popped
     }
 
-    /// Prunes one window, if it is still there. True when it is to be looked at again later.
-    fn prune_window(&mut self, ptr: EntryPtr, stable: &Frontier, world: &World<'_>) -> bool {
+    /// Prunes one window, if it is still there; `by`: because this effect in it became stable. True when it is to be looked at again
+    /// later.
+    fn prune_window(
+        &mut self,
+        ptr: EntryPtr,
+        by: Option<EffectId>,
+        stable: &Frontier,
+        world: &World<'_>,
+    ) -> bool {
         let pruned = match self.windows.get_mut(&ptr) {
             None => return false,
-            Some(Slot::Assigned { id, .. }) if stable.contains(*id) => Pruned::Whole,
+            // An earlier effect says nothing of what arrived after it; the memory may even be another key's by now.
+            Some(Slot::Assigned { id, .. }) if by == Some(*id) => Pruned::Whole,
             Some(Slot::Assigned { .. }) => Pruned::Partly,
+            Some(Slot::Open(window)) if by.is_some_and(|by| by != window.last()) => {
+                window.prune_partly(stable);
+                Pruned::Partly
+            }
             Some(Slot::Open(window)) => {
                 // SAFETY: a key with a window is in the table; we hold the shard.
                 window.prune(&mut unsafe { ptr.entry() }, stable, world.closed_ms)
