@@ -111,7 +111,7 @@ impl Engine {
                 self.fold_unit(&effects[start..end], &world, held.as_deref_mut());
                 at = end;
             }
-            self.fold_singles(&effects[at..], &world, held.as_deref_mut());
+            self.fold_singles(&effects[at..], &world, held);
         });
         self.shown.lock().advance(origin, batch.header.last());
         Ok(latest)

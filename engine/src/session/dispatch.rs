@@ -154,6 +154,10 @@ impl Session {
         if writes && let Err(refusal) = server.engine().writable() {
             return Admitted::Refuse(refusal.text().as_bytes().to_vec());
         }
+        let grows = || spec.flags.has(Flags::DENYOOM) || (spec.name == "exec" && self.queue_grows());
+        if server.is_memory_full() && grows() {
+            return Admitted::refuse("OOM command not allowed when used memory > 'maxmemory'.");
+        }
         match server.paused(turn.now_ms) {
             Some(Paused::All) => return Admitted::Wait,
             Some(Paused::Writes) if writes => return Admitted::Wait,

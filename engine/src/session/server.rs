@@ -66,6 +66,7 @@ pub struct Server {
     pub slowlog: SlowLog,
     pause: Pause,
     sampler: Mutex<Sampler>,
+    memory_full: AtomicBool,
     pub started_ms: u64,
 }
 
@@ -81,6 +82,7 @@ impl Server {
             slowlog: SlowLog::default(),
             pause: Pause::default(),
             sampler: Mutex::default(),
+            memory_full: AtomicBool::new(false),
             started_ms: now_ms,
         };
         server.engine.set_string_bytes_max(server.config.live().bulk_bytes_max.load(Relaxed));
@@ -102,6 +104,7 @@ impl Server {
                 "proto-max-bulk-len" => {
                     self.engine.set_string_bytes_max(self.config.live().bulk_bytes_max.load(Relaxed));
                 }
+                "maxmemory" => _ = self.weigh(),
                 "appendfsync" => self.engine.set_fsync(match value.as_str() {
                     "always" => Fsync::Always,
                     "no" => Fsync::No,
@@ -141,13 +144,26 @@ impl Server {
     pub fn sample(&self, now_ms: u64) {
         let calls = self.counters.calls();
         let (inward, outward) = (self.traffic.bytes_in.load(Relaxed), self.traffic.bytes_out.load(Relaxed));
-        let rss = self.host.usage().rss;
+        let rss = self.weigh();
         let mut sampler = self.sampler.lock();
         sampler.rss_peak = sampler.rss_peak.max(rss);
         sampler.samples.push_back((now_ms, calls, inward, outward));
         if sampler.samples.len() > SAMPLES {
             sampler.samples.pop_front();
         }
+    }
+
+    /// Compares the process' resident bytes with `maxmemory`; returns them.
+    fn weigh(&self) -> u64 {
+        let rss = self.host.usage().rss;
+        let max = self.config.live().memory_max.load(Relaxed);
+        self.memory_full.store(max > 0 && rss > max, Relaxed);
+        rss
+    }
+
+    /// More is resident than `maxmemory` allows, when last looked at: a few times a second.
+    pub fn is_memory_full(&self) -> bool {
+        self.memory_full.load(Relaxed)
     }
 
     pub fn rates(&self) -> Rates {

@@ -28,6 +28,8 @@ pub(super) struct Queue {
     /// A command could not be queued: EXEC will refuse.
     failed: bool,
     writes: bool,
+    /// Has a command that adds data.
+    grows: bool,
 }
 
 impl Queue {
@@ -46,6 +48,7 @@ impl Queue {
             self.args.push(self.text.len());
         }
         self.writes |= command.spec.flags.has(Flags::WRITE);
+        self.grows |= command.spec.flags.has(Flags::DENYOOM);
         self.commands.push(Queued { command, args_end: self.args.len() });
     }
 
@@ -69,6 +72,11 @@ impl Session {
     /// The transaction writes.
     pub(super) fn queue_writes(&self) -> bool {
         self.queue.as_ref().is_some_and(|q| q.writes)
+    }
+
+    /// The transaction adds data.
+    pub(super) fn queue_grows(&self) -> bool {
+        self.queue.as_ref().is_some_and(|q| q.grows)
     }
 
     pub(super) fn queue_bytes(&self) -> usize {

@@ -177,8 +177,9 @@ fn memory(call: &Call<'_>, lines: &mut Lines<'_>) {
         "number_of_cached_scripts",
         "number_of_functions",
     ]);
-    lines.put("maxmemory", 0);
-    lines.put("maxmemory_human", human(0));
+    let memory_max = server.config.live().memory_max.load(Relaxed);
+    lines.put("maxmemory", memory_max);
+    lines.put("maxmemory_human", human(memory_max));
     lines.put("maxmemory_policy", server.config.text("maxmemory-policy"));
     lines.put("mem_fragmentation_ratio", "1.00");
     lines.zeros(&[

@@ -31,7 +31,8 @@ pub struct Live {
     pub slowlog_us: AtomicI64,
     pub slowlog_len_max: AtomicU64,
     pub databases: AtomicU32,
-    pub fsync_always: AtomicBool,
+    /// Resident bytes past which commands that add data are refused, 0 = none.
+    pub memory_max: AtomicU64,
 }
 
 /// Why CONFIG SET took nothing.
@@ -160,7 +161,7 @@ impl Config {
             "slowlog-log-slower-than" => live.slowlog_us.store(text.parse().unwrap_or(-1), Relaxed),
             "slowlog-max-len" => live.slowlog_len_max.store(number(), Relaxed),
             "databases" => live.databases.store(number() as u32, Relaxed),
-            "appendfsync" => live.fsync_always.store(text == "always", Relaxed),
+            "maxmemory" => live.memory_max.store(number(), Relaxed),
             "client-output-buffer-limit" => {
                 let limits = value::output_limits(&text).unwrap_or_default();
                 let normal = limits[0].unwrap_or_default();

@@ -114,7 +114,7 @@ pub static SETTINGS: &[Setting] = &[
     fixed("logfile", Kind::Text, ""),
     live("loglevel", Kind::Choice(&["debug", "verbose", "notice", "warning"]), "notice"),
     live("maxclients", Kind::Integer { min: 1, max: u32::MAX as i64 }, "10000"),
-    only("maxmemory", BYTES, "0", "there is no memory limit yet"),
+    live("maxmemory", BYTES, "0"),
     only(
         "maxmemory-policy",
         Kind::Choice(&[

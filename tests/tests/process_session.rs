@@ -1,4 +1,5 @@
-//! EXEC holds locks while its commands run: none of them may wait for those, whichever command it is.
+//! Sessions of a whole process: EXEC, which holds locks while its commands run, so that none of them may wait for those, whichever
+//! command it is; settings that take effect at once.
 
 use std::time::Duration;
 
@@ -78,4 +79,22 @@ fn the_fsync_policy_changes_at_run_time() {
         client.run("SET k 2");
     }
     assert!(syncs(&mut client) >= before + 5);
+}
+
+#[test]
+fn past_the_memory_limit_reads_and_removes_go_on() {
+    let server = Server::start();
+    let mut client = server.client();
+    let ok = Value::Simple(b"OK".to_vec());
+    let refused = Value::Error(b"OOM command not allowed when used memory > 'maxmemory'.".to_vec());
+    assert_eq!(client.run("SET k 1"), ok);
+    assert_eq!(client.run("CONFIG SET maxmemory 1mb"), ok);
+    assert_eq!(client.run("SET k 2"), refused);
+    assert_eq!(client.run("GET k"), Value::Bulk(b"1".to_vec()));
+    assert_eq!(client.run("DEL k"), Value::Integer(1));
+    client.run("MULTI");
+    assert_eq!(client.run("INCR k"), refused);
+    assert!(matches!(client.run("EXEC"), Value::Error(text) if text.starts_with(b"EXECABORT")));
+    assert_eq!(client.run("CONFIG SET maxmemory 0"), ok);
+    assert_eq!(client.run("SET k 2"), ok);
 }
