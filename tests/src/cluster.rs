@@ -57,10 +57,19 @@ impl Cluster {
 
     /// Waits until all nodes show the same; how long that took.
     pub fn await_one_digest(&self, deadline: Duration) -> Duration {
-        await_that("all nodes show the same", deadline, || {
-            let digests: BTreeSet<String> = self.nodes.iter().map(digest).collect();
-            digests.len() == 1
-        })
+        let start = Instant::now();
+        let same = || self.nodes.iter().map(digest).collect::<BTreeSet<String>>().len() == 1;
+        while !same() {
+            if start.elapsed() > deadline {
+                for node in &self.nodes {
+                    eprintln!("{} with {:?}", digest(node), node.client().run("ATOLL.FRONTIER"));
+                    eprintln!("{}", info(node, "replication"));
+                }
+                panic!("the nodes do not show the same within {deadline:?}");
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        start.elapsed()
     }
 }
 

@@ -46,6 +46,20 @@ impl LogEffects {
     /// What the oracle makes of them: the digest of all keys alive at `now_ms` and how many there are. Flushes and database swaps
     /// are beyond it.
     pub fn oracle_digest(&self, now_ms: u64) -> (u128, u64) {
+        let (mut sum, mut alive) = (0u128, 0);
+        for ((db, key), effects) in &self.by_key() {
+            if let Some((value, expiry)) = oracle::value(effects)
+                && !expiry.reached(now_ms)
+            {
+                sum = sum.wrapping_add(key_digest(*db, key, &value.as_ref(), expiry.ms()));
+                alive += 1;
+            }
+        }
+        (sum, alive)
+    }
+
+    /// The effects of each key, in the order of the log.
+    pub fn by_key(&self) -> BTreeMap<(u32, &[u8]), Vec<Observed<'_>>> {
         let mut keys: BTreeMap<(u32, &[u8]), Vec<Observed<'_>>> = BTreeMap::new();
         let mut settled: BTreeMap<NodeId, Frontier> = BTreeMap::new();
         for bytes in &self.batches {
@@ -64,16 +78,7 @@ impl LogEffects {
                 of_key.push(Observed { id, effect, past });
             }
         }
-        let (mut sum, mut alive) = (0u128, 0);
-        for ((db, key), effects) in &keys {
-            if let Some((value, expiry)) = oracle::value(effects)
-                && !expiry.reached(now_ms)
-            {
-                sum = sum.wrapping_add(key_digest(*db, key, &value.as_ref(), expiry.ms()));
-                alive += 1;
-            }
-        }
-        (sum, alive)
+        keys
     }
 }
 

@@ -1,8 +1,12 @@
 //! Three real nodes over a long, lossy line: writes on each, a cut in the middle, a node killed and restarted. Afterwards all show
 //! the same, and that is what the oracle works out from the log.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use engine::merge::oracle;
+use engine::state::value::Value as OracleValue;
+use proto::resp::Value;
 use tests::client::{Client, encode};
 use tests::cluster::{Cluster, await_that, digest, info};
 use tests::log_effects::LogEffects;
@@ -70,6 +74,35 @@ fn carried(cluster: &Cluster) -> u64 {
     cluster.proxies.iter().map(|proxy| proxy.counts().bytes_out).sum()
 }
 
+/// Prints some keys of which the oracle says otherwise than the node.
+fn explain(node: &Server) {
+    let log = LogEffects::read(&node.data_dir());
+    let mut client = node.client();
+    let mut differing = 0;
+    for ((_, key), effects) in log.by_key() {
+        let name = String::from_utf8_lossy(key);
+        let (command, expected) = match oracle::value(&effects) {
+            Some((OracleValue::Set(set), _)) => ("SMEMBERS", set.len().to_string()),
+            Some((OracleValue::String(text), _)) => ("GET", String::from_utf8_lossy(&text).into_owned()),
+            None => ("GET", String::new()),
+        };
+        let shown = match client.run(&format!("{command} {name}")) {
+            Value::Array(members) | Value::Set(members) => members.len().to_string(),
+            Value::Bulk(text) => String::from_utf8_lossy(&text).into_owned(),
+            Value::Null => String::new(),
+            other => format!("{other:?}"),
+        };
+        if shown != expected {
+            differing += 1;
+            if differing <= 3 {
+                eprintln!("{}: {name} shows {shown}, the oracle says {expected}", node.port());
+                effects.iter().for_each(|e| eprintln!("  {:?} {:?} saw {:?}", e.id, e.effect, e.past));
+            }
+        }
+    }
+    eprintln!("{}: {differing} keys differ from the oracle", node.port());
+}
+
 #[test]
 fn three_nodes_meet_again_after_a_cut_and_a_kill() {
     let writes = std::env::var("ATOLL_TEST_WRITES").map_or(WRITES, |n| n.parse().expect("a number"));
@@ -91,7 +124,13 @@ fn three_nodes_meet_again_after_a_cut_and_a_kill() {
     let before = carried(&cluster);
     cluster.set(line);
     let healed = Instant::now();
-    let took = cluster.await_one_digest(PATIENCE);
+    let took = match std::panic::catch_unwind(AssertUnwindSafe(|| cluster.await_one_digest(PATIENCE))) {
+        Ok(took) => took,
+        Err(failure) => {
+            cluster.nodes.iter().for_each(explain);
+            std::panic::resume_unwind(failure);
+        }
+    };
     eprintln!("one digest {took:?} after the heal");
     let carried = carried(&cluster) - before;
 

@@ -246,7 +246,12 @@ impl Engine {
         }
         let shown = std::mem::take(&mut *self.shown.lock());
         self.swaps.lock().0.clear();
-        self.peers.lock().base_cut = Frontier::new();
+        {
+            let mut peers = self.peers.lock();
+            peers.base_cut = Frontier::new();
+            // Each batch counts with what its origin had settled then, not with what it settled since.
+            peers.settled.clear();
+        }
         let mut hlc = Hlc(0);
         log.replay(&mut |batch| match batch.header.kind {
             BatchKind::Effects => {
@@ -264,7 +269,7 @@ impl Engine {
         let mut pruned = 0;
         for shard in &self.shards {
             let mut shard = shard.lock();
-            if shard.has_windows() {
+            if shard.has_unstable() {
                 pruned += self.with_world(self.own_origin, |world| shard.prune(stable, world));
             }
         }

@@ -163,8 +163,8 @@ impl Shard {
         self.parts.get(db as usize).map_or(0, |p| p.expires)
     }
 
-    pub(crate) fn has_windows(&self) -> bool {
-        !self.windows.is_empty()
+    pub(crate) fn has_unstable(&self) -> bool {
+        !self.windows.is_empty() || !self.unstable.is_empty()
     }
 
     pub fn windows(&self) -> usize {
