@@ -249,14 +249,13 @@ impl<'e> Unit<'e> {
             }
         }
         let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
-        let previous = stage.last_hlc();
         let hlc = stage.tick(now_ms);
         if sets_past_expiry(&op, hlc.ms()) {
             // An expiry not after the effect itself ends the key there and then.
             op = Op::Reset;
         }
         let effect = Effect { hlc, db: key.db, key: key.bytes, deps, fresh, op };
-        let id = stage.push(&effect, previous);
+        let id = stage.push(&effect);
         self.emitted += 1;
         engine.with_world(engine.own_origin, |world| {
             shard.fold(key.hash, id, &effect, world);
@@ -269,11 +268,10 @@ impl<'e> Unit<'e> {
     /// Emits an effect that names no key.
     pub(super) fn emit_bare(&mut self, op: Op<'_>) -> EffectId {
         let stage = self.stage.get_or_insert_with(|| self.engine.stage.lock());
-        let previous = stage.last_hlc();
         let hlc = stage.tick(self.now_ms);
         let effect = Effect { hlc, db: 0, key: b"", deps: Deps::new(), fresh: None, op };
         self.emitted += 1;
-        stage.push(&effect, previous)
+        stage.push(&effect)
     }
 
     /// Removes every key of one database (client's number) or of all. Needs [`LockPlan::Everything`].
@@ -299,10 +297,9 @@ impl<'e> Unit<'e> {
             shard.touch_swapped(pa, pb, |key| engine.key_hash(key));
         }
         let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
-        let previous = stage.last_hlc();
         let hlc = stage.tick(self.now_ms);
         let effect = Effect { hlc, db: 0, key: b"", deps: Deps::new(), fresh: None, op: Op::SwapDb { a, b } };
-        let id = stage.push(&effect, previous);
+        let id = stage.push(&effect);
         self.emitted += 1;
         engine.apply_swap(id, hlc, a, b);
     }
