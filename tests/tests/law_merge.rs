@@ -149,6 +149,19 @@ impl World {
         line.split(' ').map(str::to_string).collect()
     }
 
+    /// Some commands in one turn, one log write for all; clocks of others are seen in between.
+    fn run_turn(&mut self, at: usize) {
+        for _ in 0..1 + self.random.below(3) {
+            self.run_command(at);
+            if self.random.below(2) == 0 {
+                let seen_ms = self.nodes[at].now_ms + self.random.below(5) as u64;
+                self.nodes[at].engine.tick(seen_ms);
+            }
+        }
+        self.nodes[at].engine.end_turn().expect("a memory disk takes it");
+        self.collect(at);
+    }
+
     fn run_command(&mut self, at: usize) {
         let words = self.command();
         let args: Vec<&[u8]> = words.iter().map(|w| w.as_bytes()).collect();
@@ -162,9 +175,7 @@ impl World {
             // A refusal (wrong type, no such key) emits nothing.
             let _ = plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2));
         }
-        node.engine.end_turn().expect("a memory disk takes it");
         self.trace.push(format!("n{at}@{}: {}", node.now_ms, words.join(" ")));
-        self.collect(at);
     }
 
     /// Takes new own batches off a node's log, noting the true past of each effect.
@@ -246,7 +257,7 @@ impl World {
     fn step(&mut self) {
         let at = self.random.below(self.nodes.len());
         match self.random.below(20) {
-            0..8 => self.run_command(at),
+            0..8 => self.run_turn(at),
             8..15 => self.deliver(at),
             15..17 => {
                 let from = self.random.below(self.nodes.len());
