@@ -43,6 +43,23 @@ pub struct Published {
     /// Unread input and unsent output, bytes.
     pub input_bytes: usize,
     pub output_bytes: usize,
+    /// Of the command that is running.
+    pub argument_bytes: usize,
+}
+
+impl Published {
+    /// The client runs this command, which stands in its input until it is answered.
+    pub fn running(&mut self, args: &[&[u8]]) {
+        let header = |n: usize| 3 + n.checked_ilog10().unwrap_or(0) as usize + 1;
+        self.argument_bytes = args.iter().map(|arg| arg.len()).sum();
+        self.input_bytes =
+            header(args.len()) + args.iter().map(|arg| header(arg.len()) + arg.len() + 2).sum::<usize>();
+    }
+
+    /// It was answered.
+    pub fn ran(&mut self) {
+        (self.argument_bytes, self.input_bytes) = (0, 0);
+    }
 }
 
 /// One client.
@@ -51,7 +68,7 @@ pub struct ClientCard {
     pub origin: Origin,
     pub created_ms: u64,
     killed: AtomicBool,
-    pub(super) published: Mutex<Published>,
+    pub(crate) published: Mutex<Published>,
 }
 
 impl ClientCard {
@@ -91,7 +108,7 @@ impl ClientCard {
         let _ = write!(
             out,
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={flags} db={} sub=0 psub=0 ssub=0 multi={} \
-             qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={memory} events=r \
+             qbuf={} qbuf-free=0 argv-mem={} multi-mem={} rbs=0 rbp=0 obl=0 oll={} omem={} tot-mem={memory} events=r \
              cmd={} user=default redir=-1 resp={}",
             self.id,
             self.origin.addr,
@@ -103,6 +120,7 @@ impl ClientCard {
             p.db,
             p.multi,
             p.input_bytes,
+            p.argument_bytes,
             p.multi_bytes,
             u8::from(p.output_bytes > 0),
             p.output_bytes,

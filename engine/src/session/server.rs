@@ -67,6 +67,7 @@ pub struct Server {
     pause: Pause,
     sampler: Mutex<Sampler>,
     memory_full: AtomicBool,
+    rss_at_start: AtomicU64,
     pub started_ms: u64,
 }
 
@@ -83,6 +84,7 @@ impl Server {
             pause: Pause::default(),
             sampler: Mutex::default(),
             memory_full: AtomicBool::new(false),
+            rss_at_start: AtomicU64::new(0),
             started_ms: now_ms,
         };
         server.engine.set_string_bytes_max(server.config.live().bulk_bytes_max.load(Relaxed));
@@ -156,12 +158,15 @@ impl Server {
     /// Compares the process' resident bytes with `maxmemory`; returns them.
     fn weigh(&self) -> u64 {
         let rss = self.host.usage().rss;
+        // What the empty process took counts for nothing, as in Redis' figure, which is of the allocator.
+        let _ = self.rss_at_start.compare_exchange(0, rss, Relaxed, Relaxed);
+        let used = rss.saturating_sub(self.rss_at_start.load(Relaxed));
         let max = self.config.live().memory_max.load(Relaxed);
-        self.memory_full.store(max > 0 && rss > max, Relaxed);
+        self.memory_full.store(max > 0 && used > max, Relaxed);
         rss
     }
 
-    /// More is resident than `maxmemory` allows, when last looked at: a few times a second.
+    /// More came to be resident since the start than `maxmemory` allows, when last looked at: a few times a second.
     pub fn is_memory_full(&self) -> bool {
         self.memory_full.load(Relaxed)
     }

@@ -19,9 +19,12 @@ pub fn client_id(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> R
     Ok(())
 }
 
-pub fn client_info(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+pub fn client_info(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let mut line = String::new();
-    call.session.card().describe(call.now_ms(), &mut line);
+    let card = call.session.card();
+    card.published.lock().running(args);
+    card.describe(call.now_ms(), &mut line);
+    card.published.lock().ran();
     line.push('\n');
     reply.verbatim("txt", line.as_bytes());
     Ok(())

@@ -31,10 +31,12 @@ pub fn client_list(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>)
         _ => return Err(Refusal::Syntax),
     }
     let mut text = String::new();
+    call.session.card().published.lock().running(args);
     for card in call.server.clients.select(&filter) {
         card.describe(call.now_ms(), &mut text);
         text.push('\n');
     }
+    call.session.card().published.lock().ran();
     reply.verbatim("txt", text.as_bytes());
     Ok(())
 }

@@ -138,6 +138,7 @@ pub static SETTINGS: &[Setting] = &[
     fixed("pidfile", Kind::Text, ""),
     fixed("port", Kind::Integer { min: 0, max: 65535 }, "6379"),
     live("proto-max-bulk-len", BYTES_FROM_1M, "536870912"),
+    live("repl-backlog-size", Kind::Memory { min: 1, max: i64::MAX }, "1048576"),
     live("repl-diskless-sync", Kind::Bool, "yes"),
     live("repl-diskless-sync-delay", COUNT, "5"),
     live("repl-timeout", Kind::Integer { min: 1, max: i32::MAX as i64 }, "60"),
