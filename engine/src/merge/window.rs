@@ -21,7 +21,7 @@ use super::causal::{Causal, Meta};
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Expiry, Members, Op, Payload};
-use crate::number::{parse_i64, push_i64};
+use crate::number::parse_i64;
 use crate::state::set::SetValue;
 use crate::state::table::Entry;
 use crate::state::value::{Kind, Value, ValueRef};
@@ -756,9 +756,8 @@ pub(super) fn fold_text(entry: &mut Entry<'_>, update: &Update, expiry: Expiry) 
             Some(_) => None,
         };
         if let Some(current) = current {
-            let mut out = Vec::with_capacity(20);
-            push_i64(&mut out, current.saturating_add(*n));
-            entry.set_string(&out, expiry);
+            let sum = proto::resp::Decimal::integer(current.saturating_add(*n));
+            entry.set_string(sum.as_bytes(), expiry);
             return;
         }
     }
