@@ -60,7 +60,7 @@ impl Engine {
         };
         if wrote {
             if self.fsync() == Fsync::Always
-                && let Some(log) = &self.log
+                && let Some(log) = self.log()
             {
                 log.sync().inspect_err(|_| self.refusing.store(true, Relaxed))?;
             }
@@ -97,7 +97,7 @@ impl Engine {
             writer.told_settled.join(&settled);
             batch::encode(&mut frame, &header, &context, &settled, &staged.records);
         }
-        let written = match &self.log {
+        let written = match self.log() {
             Some(log) => log.append(&frame).map(drop),
             None => Ok(()),
         };
