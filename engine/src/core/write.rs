@@ -30,6 +30,13 @@ pub(crate) struct Writer {
     stuck: Vec<u8>,
 }
 
+impl Writer {
+    /// The contexts and the settled frontiers of our batches so far, joined.
+    pub fn told(&self) -> (Frontier, Frontier) {
+        (self.told.clone(), self.told_settled.clone())
+    }
+}
+
 /// The log did not take the turn's effects: no write of the turn may be acknowledged.
 #[derive(Debug, thiserror::Error)]
 #[error("the log refused the write: {0}")]

@@ -23,7 +23,7 @@ const DEAD_BYTES_MIN: u64 = 16 << 20;
 
 impl Engine {
     /// Takes a checkpoint; blocks the caller, never a command for longer than it takes to copy a few hundred entries. `clock` gives
-    /// Unix ms; `stop` is asked between shards and ends the attempt. When it is published, what it replaces is removed.
+    /// Unix ms; `stop` is asked between chunks and ends the attempt. When it is published, what it replaces is removed.
     ///
     /// Errors: [`CheckpointError`]; the one before counts then.
     pub fn checkpoint(
@@ -115,7 +115,11 @@ impl Engine {
         let from = log.appended_upto();
         let index = log.index();
         let shown = self.shown.lock().clone();
-        let peers = self.peers.lock();
+        // What our own batches said so far: those that follow list only what is new since.
+        let (told, told_settled) = self.writer.lock().told();
+        let mut peers = self.peers.lock();
+        peers.contexts.entry(self.node).or_default().join(&told);
+        peers.settled.entry(self.node).or_default().join(&told_settled);
         let mut base_cut = peers.base_cut.clone();
         if self.is_alone() {
             base_cut.join(&shown);
@@ -168,12 +172,9 @@ impl Engine {
             segments_dropped: 0,
         };
         for at in 0..SHARDS {
-            if stop() {
-                return Err(CheckpointError::Stopped);
-            }
             let known = before.map_or(&[][..], |before| &before.shards[at]);
             let crowded = known.iter().any(|extent| Some(extent.file) == crowded);
-            let (extents, databases) = self.write_shard(&mut writer, at, known, crowded)?;
+            let (extents, databases) = self.write_shard(&mut writer, at, known, crowded, stop)?;
             manifest.databases = manifest.databases.max(databases);
             if let Some(new) = extents.last().filter(|extent| extent.file == manifest.number) {
                 done.shards += 1;
@@ -197,7 +198,11 @@ impl Engine {
         at: usize,
         known: &[Extent],
         rewrite: bool,
+        stop: &dyn Fn() -> bool,
     ) -> Result<(Vec<Extent>, u32), CheckpointError> {
+        if stop() {
+            return Err(CheckpointError::Stopped);
+        }
         let seed = self.config.hash_seed;
         let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
         let nodes = self.origins.list();
@@ -225,6 +230,9 @@ impl Engine {
         drop((shard, apply));
         writer.step()?;
         for chunk in 1..capture.ranges.count() {
+            if stop() {
+                return Err(CheckpointError::Stopped);
+            }
             let apply = self.apply.lock();
             let mut shard = self.shards[at].lock();
             let frontier = self.folded_upto();
