@@ -7,7 +7,7 @@ use super::{CheckpointDone, CheckpointError};
 use crate::core::Engine;
 
 /// When checkpoints are taken by themselves, and how much log stays behind them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointPolicy {
     /// After so many bytes of log; 0: never for this reason.
     pub log_bytes: u64,
@@ -15,13 +15,18 @@ pub struct CheckpointPolicy {
     pub interval_s: u64,
     /// Bytes of log kept behind the newest checkpoint.
     pub retention_bytes: u64,
+    /// After so many seconds, if so many effects were written (Redis' `save`).
+    pub points: Vec<(u64, u64)>,
 }
 
 impl Default for CheckpointPolicy {
     fn default() -> Self {
-        CheckpointPolicy { log_bytes: 256 << 20, interval_s: 3600, retention_bytes: 64 << 20 }
+        CheckpointPolicy { log_bytes: 256 << 20, interval_s: 3600, retention_bytes: 64 << 20, points: Vec::new() }
     }
 }
+
+/// Less log than this is replayed in a moment.
+const WORTHWHILE_BYTES: u64 = 1 << 20;
 
 /// After a failure the next attempt waits so long.
 const RETRY_MS: u64 = 30_000;
@@ -58,7 +63,7 @@ pub struct CheckpointStatus {
 
 impl Engine {
     pub fn checkpoint_policy(&self) -> CheckpointPolicy {
-        *self.checkpoints.policy.lock()
+        self.checkpoints.policy.lock().clone()
     }
 
     pub fn set_checkpoint_policy(&self, policy: CheckpointPolicy) {
@@ -90,14 +95,28 @@ impl Engine {
         let grown = log.bytes_since(from.max(log.begins_at()));
         // A log that only grew by the marks that a checkpoint itself leaves is no reason for another.
         let wrote = grown > 4096;
-        policy.log_bytes > 0 && grown >= policy.log_bytes
+        let effects = self.effects_taken().saturating_sub(checkpoints.effects_before.load(Relaxed));
+        let point = |(seconds, changes): &(u64, u64)| effects >= *changes && now_ms >= taken_ms + seconds * 1000;
+        policy.points.iter().any(point)
+            || policy.log_bytes > 0 && grown >= policy.log_bytes
             || policy.interval_s > 0 && wrote && now_ms >= taken_ms + policy.interval_s * 1000
+    }
+
+    /// Effects that this process wrote or took from peers.
+    pub(super) fn effects_taken(&self) -> u64 {
+        self.stats.effects_written.load(Relaxed) + self.stats.remote_effects.load(Relaxed)
+    }
+
+    /// At a stop: true when replaying the log would take the next start longer than a moment; `asked`: when there is any log at all.
+    pub fn checkpoint_worthwhile(&self, asked: bool) -> bool {
+        let since = self.checkpoint_status(0).log_bytes_since;
+        since > if asked { 0 } else { WORTHWHILE_BYTES }
     }
 
     pub fn checkpoint_status(&self, now_ms: u64) -> CheckpointStatus {
         let checkpoints = &self.checkpoints;
         let running = checkpoints.in_progress.load(Relaxed);
-        let written = self.stats.effects_written.load(Relaxed) + self.stats.remote_effects.load(Relaxed);
+        let written = self.effects_taken();
         let state = checkpoints.state.lock();
         let last = state.last.as_ref();
         let log_bytes_since = self.log().map_or(0, |log| {

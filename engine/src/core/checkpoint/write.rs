@@ -38,7 +38,7 @@ impl Engine {
         checkpoints.begun_ms.store(begun_ms, Relaxed);
         checkpoints.in_progress.store(true, Relaxed);
         checkpoints.requested.store(false, Relaxed);
-        let written = self.stats.effects_written.load(Relaxed) + self.stats.remote_effects.load(Relaxed);
+        let written = self.effects_taken();
         let outcome = self.take(log, begun_ms, stop);
         if outcome.is_ok() {
             checkpoints.effects_before.store(written, Relaxed);
