@@ -46,6 +46,7 @@ struct State {
     boot: u64,
     capacity_bytes: u64,
     failure: Option<(Operation, io::ErrorKind)>,
+    failure_at: Option<(u64, io::ErrorKind)>,
 }
 
 #[derive(Clone, Default)]
@@ -96,6 +97,7 @@ impl SimDisk {
             boot: 0,
             capacity_bytes: u64::MAX,
             failure: None,
+            failure_at: None,
         })))
     }
 
@@ -126,6 +128,7 @@ impl SimDisk {
         state.stop_at = None;
         state.stopped = false;
         state.failure = None;
+        state.failure_at = None;
         state.boot += 1;
         if stop == Stop::PowerCut {
             state.cut();
@@ -155,6 +158,17 @@ impl SimDisk {
     /// The next such operation fails once with this error, having been done by half if it is a write.
     pub fn fail_next(&self, operation: Operation, kind: io::ErrorKind) {
         self.0.lock().failure = Some((operation, kind));
+    }
+
+    /// The operation with this number, counted from now, from 0, fails once with this error, having been done by half.
+    pub fn fail_at(&self, operation: u64, kind: io::ErrorKind) {
+        let mut state = self.0.lock();
+        state.failure_at = Some((state.operations + operation, kind));
+    }
+
+    /// True when the operation of [`SimDisk::fail_at`] came.
+    pub fn failed(&self) -> bool {
+        self.0.lock().failure_at.is_none()
     }
 
     pub fn names(&self) -> Vec<String> {
@@ -324,7 +338,9 @@ impl Mount {
             let _ = work(&mut state, Extent::Part);
             return Err(fail(io::Error::other("the machine stops")));
         }
-        if let Some((_, kind)) = state.failure.take_if(|(failing, _)| *failing == operation) {
+        let counted = state.failure_at.take_if(|(at, _)| *at == number);
+        let named = state.failure.take_if(|(failing, _)| *failing == operation).map(|(_, kind)| kind);
+        if let Some(kind) = counted.map(|(_, kind)| kind).or(named) {
             let _ = work(&mut state, Extent::Part);
             return Err(fail(kind.into()));
         }

@@ -91,7 +91,9 @@ pub enum OpenError {
     Rebuild(String),
     #[error("there are keys in database {}, but only {given} databases are asked for: start with --databases {needed} or more", needed - 1)]
     Databases { needed: u32, given: u32 },
-    #[error("CHECKPOINT is of directory {found:016x}, IDENTITY says {own:016x}: the files of two directories are mixed")]
+    #[error(
+        "CHECKPOINT is of directory {found:016x}, IDENTITY says {own:016x}: the files of two directories are mixed"
+    )]
     Mixed { found: u64, own: u64 },
     #[error("the checkpoint was cut by another hash seed than the one given")]
     HashSeed,
@@ -284,7 +286,8 @@ impl Recovery {
     pub fn run(self, workers: &Workers<'_>) -> Result<Recovered, OpenError> {
         let Recovery { engine, opening, manifest } = self;
         let Some(opening) = opening else {
-            let identity = Identity { directory: engine.own.read().directory, nodes: engine.own_nodes.clone() };
+            let identity =
+                Identity { directory: engine.own.read().directory, nodes: engine.own_nodes.clone() };
             return Ok(Recovered { identity, clean: false, cut_bytes: 0, batches: 0, effects: 0 });
         };
         let from = manifest.as_ref().map_or(LogPosition(0), |manifest| manifest.from);

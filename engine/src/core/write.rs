@@ -28,6 +28,8 @@ pub(crate) struct Writer {
     frame: Vec<u8>,
     /// A batch the disk had no room for; goes first when there is room again.
     stuck: Vec<u8>,
+    /// Last effect of what was taken from the stage, written or stuck.
+    taken: proto::Seq,
 }
 
 impl Writer {
@@ -83,6 +85,7 @@ impl Engine {
         frame.clear();
         frame.append(&mut writer.stuck);
         if staged.count > 0 {
+            writer.taken = proto::Seq(staged.first.0 + u64::from(staged.count) - 1);
             let context: Frontier = writer
                 .received
                 .iter()
@@ -114,11 +117,9 @@ impl Engine {
             return Err(error.into());
         }
         self.refusing.store(false, Relaxed);
-        if staged.count > 0 {
-            let last = proto::Seq(staged.first.0 + u64::from(staged.count) - 1);
-            writer.received.advance(self.node, last);
-            self.shown.lock().advance(self.node, last);
-        }
+        // Also what was stuck until now.
+        writer.received.advance(self.node, writer.taken);
+        self.shown.lock().advance(self.node, writer.taken);
         self.stats.batches_written.fetch_add(1, Relaxed);
         self.stats.bytes_written.fetch_add(frame.len() as u64, Relaxed);
         self.stats.effects_written.fetch_add(u64::from(staged.count), Relaxed);
@@ -136,7 +137,14 @@ impl Engine {
     }
 
     /// Refuses write commands while the log takes none. Tries again to write what is stuck.
+    #[inline]
     pub fn writable(&self) -> Result<(), Refusal> {
+        if self.log().is_some_and(|log| log.is_poisoned()) {
+            return Err(Refusal::Text(
+                "MISCONF Atoll's effect log is broken and takes nothing until the node is started again: writes are \
+                 refused, reads are answered. See log_error in INFO persistence for the reason",
+            ));
+        }
         if self.refusing.load(Relaxed) && self.end_turn().is_err() {
             return Err(Refusal::Text(
                 "MISCONF Atoll cannot write its effect log: writes are refused until the disk takes them again. \

@@ -56,7 +56,9 @@ pub enum Damage {
     Gap { expected: LogPosition, found: LogPosition },
     #[error("it says that the log ends at position {marked}, the log ends at {found}")]
     End { marked: LogPosition, found: LogPosition },
-    #[error("the log ends at position {found}, but everything before {durable} was durable when the last checkpoint was taken")]
+    #[error(
+        "the log ends at position {found}, but everything before {durable} was durable when the last checkpoint was taken"
+    )]
     Lost { durable: LogPosition, found: LogPosition },
     #[error("it is of node {0}, not of this directory's current node")]
     Owner(NodeId),

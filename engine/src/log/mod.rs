@@ -41,8 +41,8 @@ use proto::{NodeId, Seq};
 use crate::disk::{Disk, DiskError};
 use crate::effect::batch::{Batch, BatchError};
 use append::Writer;
-pub(crate) use identity::write_whole;
 pub use error::{Damage, LogError};
+pub(crate) use identity::write_whole;
 pub use index::Index;
 pub use layout::Identity;
 use layout::SEGMENT_HEADER_BYTES;
@@ -140,6 +140,12 @@ impl Log {
     /// Why the log takes no more writes; `None` while it does.
     pub fn poisoned(&self) -> Option<LogError> {
         self.poison.get().map(|error| LogError::Poisoned(error.clone()))
+    }
+
+    /// True when the log takes no more writes until the next start.
+    #[inline]
+    pub fn is_poisoned(&self) -> bool {
+        self.poison.get().is_some()
     }
 
     /// Last seq of an origin in the log; zero when there is none.

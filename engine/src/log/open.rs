@@ -114,8 +114,7 @@ impl Opening {
                 (Some(start.first_segment), bounds, start.index)
             }
             None => {
-                let bounds =
-                    Bounds { from: LogPosition(0), durable: LogPosition(0), whole: clean.is_some() };
+                let bounds = Bounds { from: LogPosition(0), durable: LogPosition(0), whole: clean.is_some() };
                 (None, bounds, Index::default())
             }
         };

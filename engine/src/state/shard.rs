@@ -14,10 +14,10 @@ use hashbrown::HashMap;
 use proto::{EffectId, Frontier, Hlc};
 
 use super::table::{Entry, EntryPtr, Table};
-use image::{Loaded, Track};
 use super::watch::Watchers;
 use crate::effect::{Effect, Expiry, Op, Payload};
 use crate::merge::{Pruned, Verdict, Window, solo};
+use image::{Loaded, Track};
 
 /// Lingering windows looked at in one step.
 const LINGERING_STEP: usize = 16;

@@ -59,7 +59,13 @@ pub fn shutdown(call: &mut Call<'_>, args: &[&[u8]], _: &mut Replies<'_>) -> Res
     if abort {
         return Err(Refusal::Text("ERR No shutdown in progress."));
     }
-    request.save = if save { Some(true) } else if nosave { Some(false) } else { None };
+    request.save = if save {
+        Some(true)
+    } else if nosave {
+        Some(false)
+    } else {
+        None
+    };
     call.server.host().shutdown(request);
     // The connection ends with the server, without an answer.
     call.session.closing = true;

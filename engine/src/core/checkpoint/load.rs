@@ -1,13 +1,13 @@
 //! Reading a checkpoint back.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
+use crate::core::Engine;
 use crate::core::open::Workers;
 use crate::core::remote::{decode_members, note_member};
-use crate::core::Engine;
 use crate::disk::{Disk, DiskFile};
 use crate::image::block::{BlockReader, Extent};
 use crate::image::bytes::Fields;

@@ -21,7 +21,12 @@ pub struct CheckpointPolicy {
 
 impl Default for CheckpointPolicy {
     fn default() -> Self {
-        CheckpointPolicy { log_bytes: 256 << 20, interval_s: 3600, retention_bytes: 64 << 20, points: Vec::new() }
+        CheckpointPolicy {
+            log_bytes: 256 << 20,
+            interval_s: 3600,
+            retention_bytes: 64 << 20,
+            points: Vec::new(),
+        }
     }
 }
 
@@ -84,7 +89,11 @@ impl Engine {
         }
         let Some(log) = self.log() else { return false };
         let policy = self.checkpoint_policy();
-        let state = checkpoints.state.lock();
+        let mut state = checkpoints.state.lock();
+        if state.last_attempt_ms == 0 {
+            // The interval counts from the start on.
+            state.last_attempt_ms = now_ms;
+        }
         if state.failed.is_some() && now_ms < state.last_attempt_ms + RETRY_MS {
             return false;
         }
@@ -96,7 +105,8 @@ impl Engine {
         // A log that only grew by the marks that a checkpoint itself leaves is no reason for another.
         let wrote = grown > 4096;
         let effects = self.effects_taken().saturating_sub(checkpoints.effects_before.load(Relaxed));
-        let point = |(seconds, changes): &(u64, u64)| effects >= *changes && now_ms >= taken_ms + seconds * 1000;
+        let point =
+            |(seconds, changes): &(u64, u64)| effects >= *changes && now_ms >= taken_ms + seconds * 1000;
         policy.points.iter().any(point)
             || policy.log_bytes > 0 && grown >= policy.log_bytes
             || policy.interval_s > 0 && wrote && now_ms >= taken_ms + policy.interval_s * 1000
@@ -119,9 +129,8 @@ impl Engine {
         let written = self.effects_taken();
         let state = checkpoints.state.lock();
         let last = state.last.as_ref();
-        let log_bytes_since = self.log().map_or(0, |log| {
-            log.bytes_since(last.map_or(log.begins_at(), |last| last.from))
-        });
+        let log_bytes_since =
+            self.log().map_or(0, |log| log.bytes_since(last.map_or(log.begins_at(), |last| last.from)));
         CheckpointStatus {
             in_progress: running || checkpoints.requested.load(Relaxed),
             running_ms: if running { now_ms.saturating_sub(checkpoints.begun_ms.load(Relaxed)) } else { 0 },

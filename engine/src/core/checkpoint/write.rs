@@ -164,13 +164,8 @@ impl Engine {
         file.truncate(0)?;
         let mut writer = BlockWriter::new(file, manifest.number);
         let crowded = before.and_then(crowded_file);
-        let mut done = CheckpointDone {
-            number: manifest.number,
-            bytes: 0,
-            entries: 0,
-            shards: 0,
-            segments_dropped: 0,
-        };
+        let mut done =
+            CheckpointDone { number: manifest.number, bytes: 0, entries: 0, shards: 0, segments_dropped: 0 };
         for at in 0..SHARDS {
             let known = before.map_or(&[][..], |before| &before.shards[at]);
             let crowded = known.iter().any(|extent| Some(extent.file) == crowded);

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use proto::{EffectId, Frontier, NodeId, varint};
 
 use super::{Shard, Slot, World};
-use crate::effect::record::put_frontier;
 use crate::effect::Expiry;
+use crate::effect::record::put_frontier;
 use crate::image::bytes::{Fields, put_expiry, put_id, put_u64, put_value};
 use crate::merge::Window;
 use crate::state::table::{EntryPtr, SHARD_BITS};
@@ -171,7 +171,11 @@ impl Shard {
         self.track = Track {
             changes: 0,
             // With a full image, removals count from the moment each chunk is taken; they are kept from now on.
-            removed: Some(if since.is_some() { self.track.removed.take().unwrap_or_default() } else { Vec::new() }),
+            removed: Some(if since.is_some() {
+                self.track.removed.take().unwrap_or_default()
+            } else {
+                Vec::new()
+            }),
             frontier: Some(frontier.clone()),
         };
         Capture { ranges, since, last: None, scratch: Vec::new(), entries: 0 }
@@ -186,7 +190,8 @@ impl Shard {
         hash_of: &dyn Fn(&[u8]) -> u64,
         out: &mut Vec<u8>,
     ) {
-        let same = capture.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, frontier) || *last == *frontier);
+        let same =
+            capture.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, frontier) || *last == *frontier);
         out.push(if same { SAME_FRONTIER } else { 0 });
         if !same {
             put_frontier(out, frontier);
