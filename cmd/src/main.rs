@@ -4,6 +4,7 @@ mod args;
 mod background;
 mod cluster;
 mod host;
+mod log_tool;
 mod os_disk;
 mod process;
 mod reactor;
@@ -18,6 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> std::process::ExitCode {
     let command = args::Cli::parse().command;
     let outcome = match command {
+        args::Command::Log(command) => return log_tool::run(command),
         args::Command::Serve(serve) => settle::settle(*serve).and_then(serve::serve),
         args::Command::Check(serve) => settle::settle(*serve).map(|_| println!("configuration is valid")),
     };

@@ -40,7 +40,7 @@ use write::Writer;
 pub use digest::key_digest;
 pub use locks::LockPlan;
 pub use open::{EngineConfig, Fsync, OpenError};
-pub use remote::replica;
+pub use remote::{decode_members, replica};
 pub use unit::{Key, Unit};
 pub use walk::Visited;
 pub use write::WriteRefused;

@@ -20,6 +20,7 @@ mod append;
 mod error;
 mod identity;
 mod index;
+pub mod inspect;
 mod layout;
 mod read;
 mod recover;
