@@ -328,8 +328,9 @@ fn crash_damage_by_a_sector_of_old_data() {
                 let to = bytes.len().min(from + SECTOR);
                 let mut files = directory.files.clone();
                 let damaged = files.get_mut(file).expect("the file");
-                for at in from..to {
-                    damaged[at] = donor.get(at).copied().unwrap_or(0);
+                let old = donor.iter().copied().chain(std::iter::repeat(0));
+                for (byte, old) in damaged[from..to].iter_mut().zip(old.skip(from)) {
+                    *byte = old;
                 }
                 let first = (from..to).find(|at| damaged[*at] != bytes[*at]).expect("the sectors differ");
                 let expected = directory.overwritten(file, first, to);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use engine::log::inspect::{Found, RepairError, RepairPlan, apply, plan, survey, survey_file};
+use engine::log::inspect::{Found, RepairError, RepairPlan, Trouble, apply, plan, survey, survey_file};
 use proto::{NodeId, Seq};
 use tests::batches::{effects, ids, open_log};
 use tests::sim_disk::{SimDisk, Stop};
@@ -180,4 +180,23 @@ fn a_record_that_cannot_be_read_in_a_whole_batch_is_found_and_cut() {
     disk.set_content(name, &bytes);
     let cut = planned(&disk).expect("a plan").cut.expect("a cut");
     assert_eq!((cut.number, cut.offset), (3, at as u64));
+}
+
+#[test]
+fn a_hole_in_a_sequence_is_named() {
+    let disk = SimDisk::new(4);
+    let (log, _, _) = open_log(&disk, SEGMENT_BYTES, &mut ids(5)).expect("a fresh directory opens");
+    let whole = effects(NodeId(2), Seq(1), 2, 10);
+    log.append(&[&whole[..], &effects(NodeId(2), Seq(4), 1, 10)].concat()).expect("it appends");
+    drop(log);
+    let mut named = Vec::new();
+    let found = survey(&*disk.mount(), &mut |found| {
+        if let Found::Finding(finding) = found {
+            named.push((finding.offset, finding.trouble.clone()));
+        }
+        ControlFlow::Continue(())
+    })
+    .expect("it reads");
+    let missing = Trouble::Missing { origin: NodeId(2), last: Seq(2), first: Seq(4) };
+    assert_eq!((named, found.damages), (vec![(40 + whole.len() as u64, missing)], 1));
 }

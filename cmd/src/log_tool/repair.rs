@@ -1,12 +1,13 @@
 //! `atoll log repair`: says what would be cut, and with `--yes` cuts it. What is cut is kept beside the log.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::Path;
 
 use engine::log::LogError;
 use engine::log::inspect::{RepairError, RepairPlan, apply, plan};
 
 use super::args::RepairArgs;
+use super::text::count;
 use super::{Access, DAMAGED, Out, SOUND, ToolError, open};
 use crate::os_disk::OsDisk;
 use crate::process;
@@ -40,7 +41,7 @@ pub fn run(args: &RepairArgs, out: &mut Out<'_>) -> Result<u8, ToolError> {
 }
 
 /// A directory that was there already holds what another repair kept.
-fn create(side: &PathBuf) -> Result<(), ToolError> {
+fn create(side: &Path) -> Result<(), ToolError> {
     let what = format!("creating {}", side.display());
     Ok(std::fs::create_dir(side).map_err(StartError::io(what))?)
 }
@@ -48,15 +49,19 @@ fn create(side: &PathBuf) -> Result<(), ToolError> {
 fn describe(out: &mut Out<'_>, plan: &RepairPlan) -> io::Result<()> {
     if let Some(cut) = plan.cut {
         writeln!(out, "the log ends at segment {}, byte {}", cut.number, cut.offset)?;
-        let files = plan.segments.len();
-        writeln!(out, "cut: {} bytes of {files} segments, put aside before", plan.cut_bytes)?;
+        let segments = count(plan.segments.len() as u64, "segment");
+        writeln!(out, "cut, and put aside before that: {} of {segments}", count(plan.cut_bytes, "byte"))?;
         let tally = &plan.cut_tally;
-        writeln!(out, "of them still readable: {} effects in {} batches", tally.effects, tally.batches)?;
+        let batches = count(tally.batches, "batch");
+        writeln!(out, "of them still readable: {} in {batches}", count(tally.effects, "effect"))?;
         for (node, o) in &tally.origins {
+            let batches = count(o.batches, "batch");
             writeln!(
                 out,
-                "  {node}  seq {} to {}, {} effects in {} batches",
-                o.first, o.last, o.effects, o.batches
+                "  {node}  seq {} to {}, {} in {batches}",
+                o.first,
+                o.last,
+                count(o.effects, "effect")
             )?;
         }
         writeln!(
@@ -73,9 +78,9 @@ fn describe(out: &mut Out<'_>, plan: &RepairPlan) -> io::Result<()> {
     if let Some(rebuilt) = &plan.rebuilt {
         writeln!(
             out,
-            "IDENTITY is written anew: directory {:016x}, {} incarnations: {}",
+            "IDENTITY is written anew: directory {:016x}, {}: {}",
             rebuilt.identity.directory,
-            rebuilt.identity.nodes.len(),
+            count(rebuilt.identity.nodes.len() as u64, "incarnation"),
             rebuilt.why
         )?;
     }

@@ -7,6 +7,7 @@ use engine::log::inspect::{Found, Survey, Tally, survey};
 use serde_json::{Value, json};
 
 use super::args::StatArgs;
+use super::text::count;
 use super::{Access, Out, ToolError, exit_code, line, open, time};
 
 pub fn run(args: &StatArgs, out: &mut Out<'_>) -> Result<u8, ToolError> {
@@ -85,8 +86,10 @@ fn as_text(out: &mut Out<'_>, survey: &Survey, tally: &Tally, sync_marks: u64) -
     writeln!(out, "largest batch  {} bytes", tally.largest_batch_bytes)?;
     writeln!(
         out,
-        "bookkeeping    {sync_marks} sync marks, {} stable marks, {} lists of members",
-        tally.stable_marks, tally.member_lists
+        "bookkeeping    {}, {}, {}",
+        count(sync_marks, "sync mark"),
+        count(tally.stable_marks, "stable mark"),
+        count(tally.member_lists, "member list")
     )?;
     if let Some((from, to)) = tally.times_ms {
         writeln!(out, "time           {} to {}", time::format(from), time::format(to))?;
@@ -99,8 +102,11 @@ fn as_text(out: &mut Out<'_>, survey: &Survey, tally: &Tally, sync_marks: u64) -
     for (node, o) in &tally.origins {
         writeln!(
             out,
-            "  {node}  seq {} to {}, {} effects in {} batches",
-            o.first, o.last, o.effects, o.batches
+            "  {node}  seq {} to {}, {} in {}",
+            o.first,
+            o.last,
+            count(o.effects, "effect"),
+            count(o.batches, "batch")
         )?;
     }
     Ok(())

@@ -44,6 +44,16 @@ pub fn value(bytes: &[u8], full: bool) -> String {
     }
 }
 
+/// `1 batch`, `2 batches`.
+pub fn count(n: u64, one: &str) -> String {
+    let end = match (n, one.ends_with("ch")) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{n} {one}{end}")
+}
+
 /// As many bytes of a value as are shown.
 pub fn shown(bytes: &[u8], full: bool) -> &[u8] {
     if full { bytes } else { &bytes[..bytes.len().min(SHOWN_BYTES)] }
@@ -87,6 +97,11 @@ mod tests {
         assert_eq!(unescaped(&escaped(&all)), all);
         assert_eq!(unescaped("a\\x4"), b"a\\x4");
         assert_eq!(quoted(b"a\"\\\n\xff"), "\"a\\\"\\\\\\n\\xff\"");
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        assert_eq!(count(1, "batch") + &count(2, "batch") + &count(0, "effect"), "1 batch2 batches0 effects");
     }
 
     #[test]

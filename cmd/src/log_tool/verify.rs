@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use engine::log::inspect::{Found, survey};
 
 use super::args::Directory;
+use super::text::count;
 use super::{Access, Out, ToolError, exit_code, line, open};
 
 pub fn run(args: &Directory, out: &mut Out<'_>) -> Result<u8, ToolError> {
@@ -34,12 +35,14 @@ pub fn run(args: &Directory, out: &mut Out<'_>) -> Result<u8, ToolError> {
     };
     writeln!(
         out,
-        "{}: {verdict}: {} segments, {} bytes, {batches} batches, {effects} effects; {} damages, {} notes",
+        "{}: {verdict}: {}, {}, {}, {}; {}, {}",
         args.data_dir.display(),
-        survey.segments,
-        survey.bytes,
-        survey.damages + survey.newer,
-        survey.harmless
+        count(survey.segments, "segment"),
+        count(survey.bytes, "byte"),
+        count(batches, "batch"),
+        count(effects, "effect"),
+        count(survey.damages + survey.newer, "damage"),
+        count(survey.harmless, "note")
     )?;
     Ok(exit_code(&survey))
 }

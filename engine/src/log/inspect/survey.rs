@@ -176,9 +176,15 @@ impl<'p, 'v> Pass<'p, 'v> {
         trouble: impl Into<Trouble>,
         resumed: Option<u64>,
     ) -> ControlFlow<()> {
+        let trouble = trouble.into();
+        if matches!(trouble, Trouble::Damage(_) | Trouble::Newer(_)) {
+            // What follows in the sequences is not known to be missing: it may be what is damaged here.
+            self.last.clear();
+            self.whole_log = false;
+        }
         let cut = Cut { number, offset };
         self.survey.cut = Some(self.survey.cut.map_or(cut, |first| first.min(cut)));
-        self.find(file, offset, trouble.into(), resumed)
+        self.find(file, offset, trouble, resumed)
     }
 
     /// A file that is written whole.
