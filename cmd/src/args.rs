@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
+use crate::log_tool::args::LogCommand;
+
 #[derive(Parser)]
 #[command(name = "atoll", version, about = "A Redis-compatible store that runs in several regions at once.")]
 pub struct Cli {
@@ -18,6 +20,9 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Read the same flags, variables and file as `serve` and say whether they are valid, without starting anything.
     Check(Box<ServeArgs>),
+    /// Look at the log of a stopped node, and repair it.
+    #[command(subcommand)]
+    Log(LogCommand),
 }
 
 /// Where a setting is not given, the next source decides: flag, ATOLL_* variable, configuration file, default.

@@ -5,6 +5,7 @@ mod background;
 mod cluster;
 mod host;
 mod loading;
+mod log_tool;
 mod os_disk;
 mod process;
 mod reactor;
@@ -19,6 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> std::process::ExitCode {
     let command = args::Cli::parse().command;
     let outcome = match command {
+        args::Command::Log(command) => return log_tool::run(command),
         args::Command::Serve(serve) => settle::settle(*serve).and_then(serve::serve),
         args::Command::Check(serve) => settle::settle(*serve).map(|_| println!("configuration is valid")),
     };

@@ -13,8 +13,17 @@ const LOCK: &str = "LOCK";
 /// A data directory held by this process.
 pub struct OsDisk {
     dir: PathBuf,
-    /// Held while the node runs; the kernel lets go of it with the process, however that ends.
-    _lock: File,
+    read_only: bool,
+    /// Held while the node runs; the kernel lets go of it with the process, however that ends. `None` where no node ever runs.
+    _lock: Option<File>,
+}
+
+/// What is done with a directory that a node left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Nothing is written but the lock, and not even that where nothing can be written.
+    Read,
+    Write,
 }
 
 impl OsDisk {
@@ -23,14 +32,9 @@ impl OsDisk {
         let name = dir.display();
         std::fs::create_dir_all(dir)
             .map_err(StartError::io(format!("creating the data directory {name}")))?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(dir.join(LOCK))
-            .map_err(StartError::io(format!("opening {name}/{LOCK}")))?;
+        let lock = create_lock(dir).map_err(StartError::io(format!("opening {name}/{LOCK}")))?;
         match lock.try_lock() {
-            Ok(()) => Ok(OsDisk { dir: dir.to_path_buf(), _lock: lock }),
+            Ok(()) => Ok(OsDisk { dir: dir.to_path_buf(), read_only: false, _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(StartError::Locked(format!(
                 "the data directory {name} is in use by another node: stop that one, or give another --data-dir"
             ))),
@@ -39,6 +43,49 @@ impl OsDisk {
             }
         }
     }
+
+    /// Opens the directory of a stopped node, or a copy of one, and locks it. It has to exist and to hold files of ours.
+    pub fn open_stopped(dir: &Path, access: Access) -> Result<OsDisk, StartError> {
+        let name = dir.display();
+        let mut disk = OsDisk::bare(dir, access);
+        let names = disk
+            .list()
+            .map_err(|error| StartError::Config(format!("the data directory {name}: {}", error.detail)))?;
+        if !engine::log::inspect::is_data_directory(&names) {
+            return Err(StartError::Config(format!("{name} is no Atoll data directory: it has no log")));
+        }
+        let lock = match create_lock(dir) {
+            // A copy on a medium that cannot be written: no node runs on it.
+            Err(error) if access == Access::Read && cannot_write(&error) => return Ok(disk),
+            lock => lock.map_err(StartError::io(format!("opening {name}/{LOCK}")))?,
+        };
+        match lock.try_lock() {
+            Ok(()) => {
+                disk._lock = Some(lock);
+                Ok(disk)
+            }
+            Err(TryLockError::WouldBlock) => Err(StartError::Locked(format!(
+                "the data directory {name} is in use by a running node: stop it first, or give a copy of the directory"
+            ))),
+            Err(TryLockError::Error(source)) => {
+                Err(StartError::Io { what: format!("locking {name}/{LOCK}"), source })
+            }
+        }
+    }
+
+    /// A directory in which no node runs; nothing is checked or locked.
+    pub fn bare(dir: &Path, access: Access) -> OsDisk {
+        OsDisk { dir: dir.to_path_buf(), read_only: access == Access::Read, _lock: None }
+    }
+}
+
+fn create_lock(dir: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(dir.join(LOCK))
+}
+
+fn cannot_write(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
 fn failed(operation: Operation, name: &str) -> impl FnOnce(std::io::Error) -> DiskError {
@@ -51,8 +98,11 @@ impl Disk for OsDisk {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(failed(Operation::List, "."))?;
+            // What a repair put aside lies in directories of its own, and a volume has its `lost+found`.
+            let is_directory = entry.file_type().map_err(failed(Operation::List, "."))?.is_dir();
             if let Ok(name) = entry.file_name().into_string()
                 && name != LOCK
+                && !is_directory
             {
                 names.push(name);
             }
@@ -63,10 +113,10 @@ impl Disk for OsDisk {
 
     fn open(&self, name: &str) -> Result<Box<dyn DiskFile>, DiskError> {
         let file = OpenOptions::new()
-            .create(true)
+            .create(!self.read_only)
             .truncate(false)
             .read(true)
-            .write(true)
+            .write(!self.read_only)
             .open(self.dir.join(name))
             .map_err(failed(Operation::Open, name))?;
         Ok(Box::new(OsFile { name: name.into(), file }))
@@ -147,6 +197,26 @@ mod tests {
         assert_eq!(bytes[..8], *b"\0\0\0hello");
         disk.rename("a", "b").unwrap();
         disk.sync_directory().unwrap();
-        assert_eq!(disk.list().unwrap(), ["b"]);
+        std::fs::create_dir(dir.path().join("repaired-1")).unwrap();
+        assert_eq!(disk.list().unwrap(), ["b"], "files only");
+    }
+
+    #[test]
+    fn a_tool_takes_a_directory_of_ours_that_nobody_uses() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| match OsDisk::open_stopped(path, Access::Read) {
+            Ok(_) => panic!("{} was taken", path.display()),
+            Err(error) => error.to_string(),
+        };
+        assert!(refused(&dir.path().join("none")).contains("none"));
+        assert!(refused(dir.path()).contains("no Atoll data directory"));
+        assert!(!dir.path().join(LOCK).exists(), "a refused directory is left as it is");
+        let node = OsDisk::open(dir.path()).unwrap();
+        node.open("IDENTITY").unwrap();
+        assert!(refused(dir.path()).contains("running node"));
+        drop(node);
+        let disk = OsDisk::open_stopped(dir.path(), Access::Read).unwrap();
+        assert!(disk.open("IDENTITY").unwrap().write_at(b"x", 0).is_err());
+        assert!(disk.open("missing").is_err());
     }
 }

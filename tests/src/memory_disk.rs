@@ -11,6 +11,10 @@ pub fn copy_of(dir: &std::path::Path) -> std::io::Result<MemoryDisk> {
     let disk = MemoryDisk::default();
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
+        // What a repair put aside is no part of the directory.
+        if entry.file_type()?.is_dir() {
+            continue;
+        }
         let content = std::fs::read(entry.path())?;
         let name = entry.file_name().to_string_lossy().into_owned();
         locked(&disk.0).insert(name, Arc::new(Mutex::new(content)));

@@ -42,7 +42,7 @@ pub use checkpoint::{CheckpointDone, CheckpointError, CheckpointPolicy, Checkpoi
 pub use digest::key_digest;
 pub use locks::LockPlan;
 pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};
-pub use remote::replica;
+pub use remote::{decode_members, replica};
 pub use unit::{Key, Unit};
 pub use walk::Visited;
 pub use write::WriteRefused;

@@ -339,7 +339,8 @@ pub(super) fn encode_members(members: &[Member]) -> Vec<u8> {
     out
 }
 
-pub(super) fn decode_members(mut input: &[u8]) -> Option<Vec<Member>> {
+/// Inverse of the members' encoding in a batch; `None` when malformed.
+pub fn decode_members(mut input: &[u8]) -> Option<Vec<Member>> {
     let input = &mut input;
     let mut out = Vec::new();
     while !input.is_empty() {

@@ -24,6 +24,7 @@ mod drop;
 mod error;
 mod identity;
 mod index;
+pub mod inspect;
 mod layout;
 mod open;
 mod read;

@@ -149,7 +149,7 @@ fn visit_frames(
 }
 
 /// True when nothing says that the bytes at `offset` were ever durable, or are more than this version can read.
-fn is_torn(
+pub(super) fn is_torn(
     window: &mut Window,
     segment: &Segment,
     offset: u64,

@@ -1,0 +1,123 @@
+//! An effect as one JSON object, for programs. Byte strings are escaped as `text::escaped` does; moments are Unix ms.
+
+use engine::core::decode_members;
+use engine::effect::batch::{Batch, BatchKind};
+use engine::effect::{Effect, Expiry, Members, Op, Payload};
+use engine::log::LogPosition;
+use engine::log::inspect::{Place, kind_name};
+use proto::{EffectId, Frontier};
+use serde_json::{Map, Value, json};
+
+use super::{text, time};
+
+fn object(place: Place<'_>, kind: &str) -> Map<String, Value> {
+    let mut out = Map::new();
+    out.insert("file".into(), place.file.into());
+    out.insert("offset".into(), place.offset.into());
+    out.insert("position".into(), place.position.0.into());
+    out.insert("kind".into(), kind.into());
+    out
+}
+
+pub fn effect(place: Place<'_>, batch: &Batch<'_>, id: EffectId, effect: &Effect<'_>, full: bool) -> Value {
+    let mut out = object(place, kind_name(&effect.op));
+    let mut put = |name: &str, value: Value| out.insert(name.into(), value);
+    put("node", id.node.to_string().into());
+    put("seq", id.seq.0.into());
+    put("time", time::format(effect.hlc.ms()).into());
+    put("time_ms", effect.hlc.ms().into());
+    put("logical", effect.hlc.logical().into());
+    put("db", effect.db.into());
+    put("solo", (batch.header.flags & engine::effect::batch::FLAG_SOLO != 0).into());
+    put("deps", effect.deps.iter().map(|d| json!({"node": d.node.to_string(), "seq": d.seq.0})).collect());
+    if let Some(floor) = effect.fresh {
+        put("fresh_ms", floor.into());
+    }
+    if !matches!(effect.op, Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop) {
+        put("key", text::escaped(effect.key).into());
+    }
+    payload(&effect.op, full, &mut |name, value| {
+        put(name, value);
+    });
+    Value::Object(out)
+}
+
+fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
+    let expiry_ms = |expiry: &Expiry| expiry.ms().map_or(Value::Null, Into::into);
+    match op {
+        Op::Assign { payload, expiry } => {
+            match payload {
+                Payload::String(bytes) => value(bytes, full, put),
+                Payload::Set(members) => put("members", list(members)),
+            }
+            put("expires_ms", expiry_ms(expiry));
+        }
+        Op::Ttl(expiry) => put("expires_ms", expiry_ms(expiry)),
+        Op::Reset | Op::Noop => {}
+        Op::Delta(n) => put("delta", (*n).into()),
+        Op::DeltaFloat(n) => {
+            let mut digits = Vec::new();
+            n.format_human(&mut digits);
+            put("delta", String::from_utf8_lossy(&digits).into());
+        }
+        Op::Append(bytes) => value(bytes, full, put),
+        Op::Overlay { base, offset, bytes } => {
+            put("at", (*offset).into());
+            put("base", base.map_or(Value::Null, |b| json!({"node": b.node.to_string(), "seq": b.seq.0})));
+            value(bytes, full, put);
+        }
+        Op::MemberAdd(members) | Op::MemberRemove(members) => put("members", list(members)),
+        Op::Flush { db, seen } => {
+            put("database", db.map_or(Value::Null, Into::into));
+            put("seen", frontier(&seen.to_frontier()));
+        }
+        Op::SwapDb { a, b } => put("databases", json!([a, b])),
+        Op::Bind { count } => put("count", (*count).into()),
+    }
+}
+
+fn value(bytes: &[u8], full: bool, put: &mut dyn FnMut(&str, Value)) {
+    put("value", text::escaped(text::shown(bytes, full)).into());
+    put("value_bytes", bytes.len().into());
+}
+
+fn list(members: &Members<'_>) -> Value {
+    members.iter().map(|member| Value::from(text::escaped(member))).collect()
+}
+
+fn frontier(frontier: &Frontier) -> Value {
+    frontier.iter().map(|(node, seq)| (node.to_string(), Value::from(seq.0))).collect()
+}
+
+/// A stable mark or a list of members.
+pub fn bookkeeping(place: Place<'_>, batch: &Batch<'_>) -> Value {
+    let stable = batch.header.kind == BatchKind::Stable;
+    let mut out = object(place, if stable { "stable-mark" } else { "members" });
+    out.insert("node".into(), batch.header.origin.to_string().into());
+    if stable {
+        out.insert("stable".into(), frontier(&batch.context().unwrap_or_default()));
+    } else {
+        let members = decode_members(batch.payload()).unwrap_or_default();
+        let members: Vec<Value> = members
+            .iter()
+            .map(|m| {
+                json!({
+                    "directory": format!("{:016x}", m.directory),
+                    "node": m.node.to_string(),
+                    "incarnation": m.incarnation,
+                    "region": m.region,
+                    "addr": m.addr,
+                })
+            })
+            .collect();
+        out.insert("members".into(), members.into());
+    }
+    Value::Object(out)
+}
+
+/// A sync mark.
+pub fn mark(place: Place<'_>, synced: LogPosition) -> Value {
+    let mut out = object(place, "sync-mark");
+    out.insert("synced".into(), synced.0.into());
+    Value::Object(out)
+}

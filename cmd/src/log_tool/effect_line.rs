@@ -1,0 +1,117 @@
+//! An effect on one line, for people:
+//! `file:offset node:seq time db kind key value deps=… expires=…`.
+
+use std::fmt::Write;
+
+use engine::core::decode_members;
+use engine::effect::batch::{Batch, BatchKind};
+use engine::effect::{Effect, Expiry, Members, Op, Payload};
+use engine::log::inspect::{Place, kind_name};
+use proto::{EffectId, Frontier};
+
+use super::{text, time};
+
+/// Members of a set that are shown unless all are asked for.
+const SHOWN_MEMBERS: usize = 8;
+
+pub fn place(place: Place<'_>) -> String {
+    format!("{}:{}", place.file, place.offset)
+}
+
+pub fn effect(at: Place<'_>, id: EffectId, effect: &Effect<'_>, full: bool) -> String {
+    let mut out = format!(
+        "{} {id} {} db{} {}",
+        place(at),
+        time::format(effect.hlc.ms()),
+        effect.db,
+        kind_name(&effect.op)
+    );
+    let keyed = !matches!(effect.op, Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop);
+    if keyed {
+        out.push(' ');
+        out.push_str(&text::quoted(effect.key));
+    }
+    // Writing to a string does not fail.
+    let _ = payload(&mut out, &effect.op, full);
+    if !effect.deps.is_empty() {
+        let deps: Vec<String> = effect.deps.iter().map(ToString::to_string).collect();
+        let _ = write!(out, " deps={}", deps.join(","));
+    }
+    if let Some(floor) = effect.fresh {
+        let _ = write!(out, " fresh={floor}");
+    }
+    out
+}
+
+fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
+    match op {
+        Op::Assign { payload, expiry } => {
+            match payload {
+                Payload::String(bytes) => write!(out, " {}", text::value(bytes, full))?,
+                Payload::Set(members) => list(out, members, full)?,
+            }
+            if expiry.ms().is_some() { expires(out, *expiry) } else { Ok(()) }
+        }
+        Op::Ttl(expiry) => expires(out, *expiry),
+        Op::Reset | Op::Noop => Ok(()),
+        Op::Delta(n) => write!(out, " {n:+}"),
+        Op::DeltaFloat(n) => {
+            let mut digits = Vec::new();
+            n.format_human(&mut digits);
+            write!(out, " {}", String::from_utf8_lossy(&digits))
+        }
+        Op::Append(bytes) => write!(out, " {}", text::value(bytes, full)),
+        Op::Overlay { base, offset, bytes } => {
+            write!(out, " at {offset} {}", text::value(bytes, full))?;
+            base.map_or(Ok(()), |base| write!(out, " base={base}"))
+        }
+        Op::MemberAdd(members) | Op::MemberRemove(members) => list(out, members, full),
+        Op::Flush { db, seen } => {
+            match db {
+                Some(db) => write!(out, " database {db}")?,
+                None => out.push_str(" all databases"),
+            }
+            write!(out, " seen={}", frontier(&seen.to_frontier()))
+        }
+        Op::SwapDb { a, b } => write!(out, " {a} and {b}"),
+        Op::Bind { count } => write!(out, " {count}"),
+    }
+}
+
+fn expires(out: &mut String, expiry: Expiry) -> std::fmt::Result {
+    match expiry.ms() {
+        Some(ms) => write!(out, " expires={}", time::format(ms)),
+        None => write!(out, " expires=never"),
+    }
+}
+
+fn list(out: &mut String, members: &Members<'_>, full: bool) -> std::fmt::Result {
+    let shown = if full { members.len() } else { SHOWN_MEMBERS };
+    for member in members.iter().take(shown) {
+        write!(out, " {}", text::value(member, full))?;
+    }
+    if members.len() > shown { write!(out, " … ({} members)", members.len()) } else { Ok(()) }
+}
+
+fn frontier(frontier: &Frontier) -> String {
+    let parts: Vec<String> = frontier.iter().map(|(node, seq)| format!("{node}:{seq}")).collect();
+    parts.join(",")
+}
+
+/// A stable mark or a list of members.
+pub fn bookkeeping(at: Place<'_>, batch: &Batch<'_>) -> String {
+    let (place, origin) = (place(at), batch.header.origin);
+    if batch.header.kind == BatchKind::Stable {
+        let stable = frontier(&batch.context().unwrap_or_default());
+        return format!("{place} {origin} stable mark: {stable}");
+    }
+    let members = decode_members(batch.payload()).unwrap_or_default();
+    let members: Vec<String> = members
+        .iter()
+        .map(|m| {
+            let (region, addr) = (text::escaped(m.region.as_bytes()), text::escaped(m.addr.as_bytes()));
+            format!("{} ({region}, {addr}, incarnation {})", m.node, m.incarnation)
+        })
+        .collect();
+    format!("{place} {origin} members: {}", members.join("; "))
+}

@@ -1,0 +1,389 @@
+//! One pass over a directory: every file, every frame, every record; whatever is wrong is told and passed.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use proto::{NodeId, Seq};
+
+use super::CHECKPOINT_FILE;
+use super::finding::{Finding, Trouble};
+use super::frames::{Frames, Step};
+use crate::disk::Disk;
+use crate::effect::batch::{Batch, BatchError, BatchKind};
+use crate::log::error::{Damage, LogError};
+use crate::log::layout::{
+    CLEAN_FILE, Clean, IDENTITY_FILE, Identity, SEGMENT_HEADER_BYTES, SegmentHeader, UNFINISHED,
+    segment_name, segment_number,
+};
+use crate::log::recover::{self, CHUNK_BYTES};
+use crate::log::segment::{Segment, Window};
+use crate::log::{LogPosition, identity};
+
+/// Where a frame stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub file: &'a str,
+    pub offset: u64,
+    pub position: LogPosition,
+}
+
+/// What a survey passes, in the order of the log.
+pub enum Found<'a> {
+    Segment {
+        name: &'a str,
+        bytes: u64,
+    },
+    Mark {
+        place: Place<'a>,
+        synced: LogPosition,
+    },
+    /// Its checksum holds; whether its records decode was told by a finding before it.
+    Batch {
+        place: Place<'a>,
+        batch: Batch<'a>,
+    },
+    Finding(&'a Finding),
+}
+
+/// Where the log stops being right.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Cut {
+    /// Of the segment.
+    pub number: u64,
+    /// Nothing of the segment is kept when this lies before the end of its header.
+    pub offset: u64,
+}
+
+/// What a survey adds up to.
+#[derive(Clone, Default, Debug)]
+pub struct Survey {
+    /// As far as it reads.
+    pub identity: Option<Identity>,
+    /// The marker of a clean stop reads and is this directory's.
+    pub clean: bool,
+    pub segments: u64,
+    /// In all segment files.
+    pub bytes: u64,
+    /// Where the log begins and ends, as far as headers tell.
+    pub start: LogPosition,
+    pub end: LogPosition,
+    pub harmless: u64,
+    pub damages: u64,
+    pub newer: u64,
+    /// The first damage to the log, torn tails included.
+    pub cut: Option<Cut>,
+    /// `IDENTITY` or `CLEAN` is not as it should be.
+    pub identity_damaged: bool,
+    pub clean_damaged: bool,
+    /// The visitor did not want the rest.
+    pub stopped: bool,
+}
+
+type Visit<'v> = dyn FnMut(Found<'_>) -> ControlFlow<()> + 'v;
+
+/// True when there is a file of ours in the directory.
+pub fn is_data_directory(names: &[String]) -> bool {
+    let ours = |name: &String| {
+        [IDENTITY_FILE, CLEAN_FILE, CHECKPOINT_FILE].contains(&name.as_str())
+            || segment_number(name).is_some()
+    };
+    names.iter().any(ours)
+}
+
+/// Reads the whole directory. Errors: [`LogError::Disk`] only; everything else is a finding.
+pub fn survey(disk: &dyn Disk, visit: &mut Visit<'_>) -> Result<Survey, LogError> {
+    let names = disk.list()?;
+    let mut pass = Pass::new(visit);
+    // Without a checkpoint the log is all there is, so it has to begin at the beginning.
+    pass.whole_log = !names.iter().any(|name| name == CHECKPOINT_FILE);
+    pass.clean_present = names.iter().any(|name| name == CLEAN_FILE);
+    for name in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
+        let _ = pass.find(name, 0, Trouble::Unfinished, None);
+    }
+    pass.survey.identity = pass.file(IDENTITY_FILE, identity::load(disk, &names))?;
+    pass.survey.identity_damaged = pass.survey.damages + pass.survey.newer > 0;
+    let clean = pass.file(CLEAN_FILE, identity::load_clean(disk, &names))?;
+    let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
+    numbers.sort_unstable();
+    pass.identity_missing(disk, &names, &numbers)?;
+    pass.segments(disk, &numbers)?;
+    if pass.clean_present && !pass.survey.stopped {
+        pass.clean(clean.as_ref());
+    }
+    Ok(pass.survey)
+}
+
+/// Reads one file of frames: a segment of any name, or a side file of a repair.
+pub fn survey_file(disk: &dyn Disk, name: &str, visit: &mut Visit<'_>) -> Result<Survey, LogError> {
+    let mut pass = Pass::new(visit);
+    let file = disk.open(name)?;
+    let header = read_header(&*file)?;
+    let known = header.is_ok();
+    if let Err(damage) = header {
+        let _ = pass.find(name, 0, damage.into(), None);
+    }
+    let header = header.unwrap_or(SegmentHeader { number: 1, start: LogPosition(0), salt: 0 });
+    pass.survey.start = header.start;
+    pass.segment(&Segment { header, name: name.to_owned(), file }, known, None)?;
+    Ok(pass.survey)
+}
+
+fn read_header(file: &dyn crate::disk::DiskFile) -> Result<Result<SegmentHeader, Damage>, LogError> {
+    let mut bytes = [0; SEGMENT_HEADER_BYTES as usize];
+    let read = file.read_at(&mut bytes, 0)?;
+    Ok(SegmentHeader::decode(&bytes[..read]))
+}
+
+struct Pass<'p, 'v> {
+    visit: &'p mut Visit<'v>,
+    survey: Survey,
+    whole_log: bool,
+    clean_present: bool,
+    /// Last seq of each origin so far.
+    last: BTreeMap<NodeId, Seq>,
+}
+
+impl<'p, 'v> Pass<'p, 'v> {
+    fn new(visit: &'p mut Visit<'v>) -> Self {
+        let survey = Survey::default();
+        Pass { visit, survey, whole_log: false, clean_present: false, last: BTreeMap::new() }
+    }
+
+    fn tell(&mut self, found: Found<'_>) -> ControlFlow<()> {
+        if !self.survey.stopped && (self.visit)(found).is_break() {
+            self.survey.stopped = true;
+        }
+        if self.survey.stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn find(&mut self, file: &str, offset: u64, trouble: Trouble, resumed: Option<u64>) -> ControlFlow<()> {
+        use super::Severity;
+        let count = match trouble.severity() {
+            Severity::Harmless => &mut self.survey.harmless,
+            Severity::Damage => &mut self.survey.damages,
+            Severity::Newer => &mut self.survey.newer,
+        };
+        *count += 1;
+        self.tell(Found::Finding(&Finding { file: file.to_owned(), offset, trouble, resumed }))
+    }
+
+    /// A finding of the log itself: it is right up to here at most.
+    fn find_in_log(
+        &mut self,
+        file: &str,
+        number: u64,
+        offset: u64,
+        trouble: impl Into<Trouble>,
+        resumed: Option<u64>,
+    ) -> ControlFlow<()> {
+        let trouble = trouble.into();
+        if matches!(trouble, Trouble::Damage(_) | Trouble::Newer(_)) {
+            // What follows in the sequences is not known to be missing: it may be what is damaged here.
+            self.last.clear();
+            self.whole_log = false;
+        }
+        let cut = Cut { number, offset };
+        self.survey.cut = Some(self.survey.cut.map_or(cut, |first| first.min(cut)));
+        self.find(file, offset, trouble, resumed)
+    }
+
+    /// A file that is written whole.
+    fn file<T>(&mut self, name: &str, loaded: Result<Option<T>, LogError>) -> Result<Option<T>, LogError> {
+        match loaded {
+            Err(LogError::Damaged { offset, damage, .. }) => {
+                let _ = self.find(name, offset, damage.into(), None);
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    /// A directory without an identity is one whose very first start was interrupted, or it is damaged.
+    fn identity_missing(
+        &mut self,
+        disk: &dyn Disk,
+        names: &[String],
+        numbers: &[u64],
+    ) -> Result<(), LogError> {
+        if names.iter().any(|name| name == IDENTITY_FILE) {
+            return Ok(());
+        }
+        let begun = match numbers {
+            [] => false,
+            [only] => disk.open(&segment_name(*only))?.len()? > SEGMENT_HEADER_BYTES,
+            _ => true,
+        };
+        if begun || self.clean_present {
+            self.survey.identity_damaged = true;
+            let _ = self.find(IDENTITY_FILE, 0, Damage::Missing.into(), None);
+        }
+        Ok(())
+    }
+
+    fn segments(&mut self, disk: &dyn Disk, numbers: &[u64]) -> Result<(), LogError> {
+        let lowest = numbers.first().copied().unwrap_or(1);
+        let begun = self.survey.identity.is_some() || self.clean_present || self.survey.identity_damaged;
+        if (numbers.is_empty() && begun) || (self.whole_log && lowest > 1) {
+            let _ = self.find_in_log(&segment_name(1), 1, 0, Damage::Missing, None);
+        }
+        let mut expected = (self.whole_log && lowest == 1).then_some(LogPosition(0));
+        for (i, number) in numbers.iter().enumerate() {
+            if i > 0 && numbers[i - 1] + 1 != *number {
+                let missing = numbers[i - 1] + 1;
+                let _ = self.find_in_log(&segment_name(missing), missing, 0, Damage::Missing, None);
+                expected = None;
+            }
+            let name = segment_name(*number);
+            let file = disk.open(&name)?;
+            let (length, header) = (file.len()?, read_header(&*file)?);
+            let header = header.and_then(|header| match header.number == *number {
+                true => Ok(header),
+                false => Err(Damage::Field),
+            });
+            let known = header.is_ok();
+            if let Err(damage) = header {
+                let _ = self.find_in_log(&name, *number, 0, damage, None);
+            }
+            let start = expected.unwrap_or(LogPosition(0));
+            let header = header.unwrap_or(SegmentHeader { number: *number, start, salt: 0 });
+            if let Some(expected) = expected
+                && header.start != expected
+            {
+                let _ = self.gap(numbers, i, header.start, expected, disk)?;
+            }
+            let segment = Segment { header, name, file };
+            if i == 0 {
+                self.survey.start = segment.header.start;
+            }
+            self.survey.segments += 1;
+            self.survey.bytes += length;
+            expected = Some(segment.position(length.max(SEGMENT_HEADER_BYTES)));
+            self.survey.end = segment.position(length.max(SEGMENT_HEADER_BYTES));
+            let tail = i + 1 == numbers.len() && known && !self.clean_present;
+            self.segment(&segment, known, tail.then_some(length))?;
+            if self.survey.stopped {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Two segments do not meet, or the first does not begin at the beginning. As the node, this blames the end of the former.
+    fn gap(
+        &mut self,
+        numbers: &[u64],
+        i: usize,
+        start: LogPosition,
+        found: LogPosition,
+        disk: &dyn Disk,
+    ) -> Result<ControlFlow<()>, LogError> {
+        if i == 0 {
+            let first = numbers[0];
+            return Ok(self.find_in_log(&segment_name(first), first, 0, Damage::Field, None));
+        }
+        let former = numbers[i - 1];
+        let name = segment_name(former);
+        let length = disk.open(&name)?.len()?;
+        Ok(self.find_in_log(&name, former, length, Damage::Gap { expected: start, found }, None))
+    }
+
+    /// Every frame of a segment. `tail`: its length, when it is the last one and may be torn.
+    fn segment(&mut self, segment: &Segment, known: bool, tail: Option<u64>) -> Result<(), LogError> {
+        let bytes = segment.file.len()?;
+        if self.tell(Found::Segment { name: &segment.name, bytes }).is_break() {
+            return Ok(());
+        }
+        let number = segment.header.number;
+        let mut failed = None;
+        let _ = Frames::new(segment, known)?.visit(&mut |offset, step| {
+            let place = Place { file: &segment.name, offset, position: segment.position(offset) };
+            match step {
+                Step::Mark(mark) => self.tell(Found::Mark { place, synced: mark.synced }),
+                Step::Batch(batch) => self.batch(number, place, batch),
+                Step::Damaged { damage, newer: true, resumed } => {
+                    self.find_in_log(&segment.name, number, offset, Trouble::Newer(damage), resumed)
+                }
+                Step::Damaged { damage, resumed, .. } => match torn(segment, offset, tail, damage) {
+                    Ok(Some(bytes)) => {
+                        let _ =
+                            self.find_in_log(&segment.name, number, offset, Trouble::Torn { bytes }, None);
+                        // What follows goes with it, whole or not.
+                        ControlFlow::Break(())
+                    }
+                    Ok(None) => {
+                        self.find_in_log(&segment.name, number, offset, Trouble::Damage(damage), resumed)
+                    }
+                    Err(error) => {
+                        failed = Some(error);
+                        ControlFlow::Break(())
+                    }
+                },
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn batch(&mut self, number: u64, place: Place<'_>, batch: Batch<'_>) -> ControlFlow<()> {
+        if let Err(error) = check(&batch) {
+            self.find_in_log(place.file, number, place.offset, Damage::Batch(error), None)?;
+        }
+        let header = &batch.header;
+        if header.kind == BatchKind::Effects {
+            let first = !self.last.contains_key(&header.origin);
+            let last = self.last.entry(header.origin).or_default();
+            let missing = header.first.0 > last.0 + 1 && (!first || self.whole_log);
+            let trouble = Trouble::Missing { origin: header.origin, last: *last, first: header.first };
+            *last = header.last().max(*last);
+            if missing {
+                self.find_in_log(place.file, number, place.offset, trouble, None)?;
+            }
+        }
+        self.tell(Found::Batch { place, batch })
+    }
+
+    /// The marker speaks for the current incarnation and the very end of the log.
+    fn clean(&mut self, clean: Option<&Clean>) {
+        let Some(clean) = clean else {
+            self.survey.clean_damaged = true;
+            return;
+        };
+        let owner = self.survey.identity.as_ref().map(|identity| identity::check_owner(clean, identity));
+        let damage = match owner {
+            Some(Err(LogError::Damaged { damage, .. })) => Some(damage),
+            _ if clean.end != self.survey.end && self.survey.cut.is_none() => {
+                Some(Damage::End { marked: clean.end, found: self.survey.end })
+            }
+            _ => None,
+        };
+        match damage {
+            None => self.survey.clean = self.survey.cut.is_none(),
+            Some(damage) => {
+                self.survey.clean_damaged = true;
+                let _ = self.find(CLEAN_FILE, 0, damage.into(), None);
+            }
+        }
+    }
+}
+
+/// Bytes of the torn tail at `offset`; `None` when it is damage.
+fn torn(segment: &Segment, offset: u64, tail: Option<u64>, damage: Damage) -> Result<Option<u64>, LogError> {
+    let Some(length) = tail else { return Ok(None) };
+    let torn = recover::is_torn(&mut Window::new(CHUNK_BYTES), segment, offset, length, damage)?;
+    Ok(torn.then_some(length - offset))
+}
+
+/// Everything of a batch decodes.
+fn check(batch: &Batch<'_>) -> Result<(), BatchError> {
+    match batch.header.kind {
+        BatchKind::Effects => batch.check().map(drop),
+        BatchKind::Stable | BatchKind::Members => {
+            batch.context()?;
+            batch.settled()?;
+            let members = batch.header.kind == BatchKind::Members;
+            match members && crate::core::decode_members(batch.payload()).is_none() {
+                true => Err(BatchError::Header),
+                false => Ok(()),
+            }
+        }
+    }
+}

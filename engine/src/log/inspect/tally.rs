@@ -1,0 +1,104 @@
+//! Counting what batches hold, in memory that grows with origins and kinds only.
+
+use std::collections::BTreeMap;
+
+use proto::{NodeId, Seq};
+
+use crate::effect::batch::{Batch, BatchKind};
+use crate::effect::{Op, Payload};
+
+/// Effects of one origin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OriginTally {
+    pub first: Seq,
+    pub last: Seq,
+    pub batches: u64,
+    pub effects: u64,
+}
+
+/// Sums over the batches that were noted.
+#[derive(Clone, Default, Debug)]
+pub struct Tally {
+    /// Of effects.
+    pub batches: u64,
+    pub effects: u64,
+    /// Bookkeeping: stable marks and lists of members.
+    pub stable_marks: u64,
+    pub member_lists: u64,
+    pub origins: BTreeMap<NodeId, OriginTally>,
+    /// By [`kind_name`].
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// Earliest and latest stamp (Unix ms).
+    pub times_ms: Option<(u64, u64)>,
+    pub largest_batch_bytes: u64,
+}
+
+impl Tally {
+    /// Adds a batch. Effects that do not decode are counted by the header alone.
+    pub fn note(&mut self, batch: &Batch<'_>) {
+        let header = &batch.header;
+        self.largest_batch_bytes = self.largest_batch_bytes.max(header.bytes() as u64);
+        match header.kind {
+            BatchKind::Stable => self.stable_marks += 1,
+            BatchKind::Members => self.member_lists += 1,
+            BatchKind::Effects => {
+                self.batches += 1;
+                self.effects += u64::from(header.count);
+                let (first, last) = (header.first, header.last());
+                let origin = self.origins.entry(header.origin).or_insert(OriginTally {
+                    first,
+                    last,
+                    batches: 0,
+                    effects: 0,
+                });
+                (origin.first, origin.last) = (origin.first.min(first), origin.last.max(last));
+                origin.batches += 1;
+                origin.effects += u64::from(header.count);
+                for (_, effect) in batch.effects().map_while(Result::ok) {
+                    *self.kinds.entry(kind_name(&effect.op)).or_default() += 1;
+                    let ms = effect.hlc.ms();
+                    let (low, high) = self.times_ms.unwrap_or((ms, ms));
+                    self.times_ms = Some((low.min(ms), high.max(ms)));
+                }
+            }
+        }
+    }
+}
+
+/// Every name of [`kind_name`].
+pub const KIND_NAMES: [&str; 14] = [
+    "assign",
+    "assign-set",
+    "reset",
+    "delta",
+    "delta-float",
+    "append",
+    "overlay",
+    "ttl",
+    "add",
+    "remove",
+    "flush",
+    "swap",
+    "bind",
+    "noop",
+];
+
+/// What tools call an effect of this kind.
+pub fn kind_name(op: &Op<'_>) -> &'static str {
+    match op {
+        Op::Assign { payload: Payload::String(_), .. } => "assign",
+        Op::Assign { payload: Payload::Set(_), .. } => "assign-set",
+        Op::Reset => "reset",
+        Op::Delta(_) => "delta",
+        Op::DeltaFloat(_) => "delta-float",
+        Op::Append(_) => "append",
+        Op::Overlay { .. } => "overlay",
+        Op::Ttl(_) => "ttl",
+        Op::MemberAdd(_) => "add",
+        Op::MemberRemove(_) => "remove",
+        Op::Flush { .. } => "flush",
+        Op::SwapDb { .. } => "swap",
+        Op::Bind { .. } => "bind",
+        Op::Noop => "noop",
+    }
+}
