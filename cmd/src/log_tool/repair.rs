@@ -75,6 +75,17 @@ fn describe(out: &mut Out<'_>, plan: &RepairPlan) -> io::Result<()> {
     if plan.moves_clean {
         writeln!(out, "CLEAN is put aside: it does not speak true; the next start claims a new incarnation")?;
     }
+    if !plan.moves_checkpoint.is_empty() {
+        let files = count(plan.moves_checkpoint.len() as u64, "file");
+        writeln!(out, "the checkpoint is put aside, {files}: the next start reads the whole log instead")?;
+    }
+    if let Some(first) = plan.drops_below {
+        writeln!(
+            out,
+            "segments below {first} are put aside: the checkpoint stands for them; a peer that still wants their effects \
+             is refused"
+        )?;
+    }
     if let Some(rebuilt) = &plan.rebuilt {
         writeln!(
             out,

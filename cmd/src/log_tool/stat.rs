@@ -50,6 +50,17 @@ fn as_json(survey: &Survey, tally: &Tally, sync_marks: u64) -> Value {
         "incarnations": identity.map(|i| i.nodes.iter().map(ToString::to_string).collect::<Vec<_>>()),
         "clean": survey.clean,
         "damages": survey.damages + survey.newer,
+        "checkpoint": survey.checkpoint.as_ref().map(|c| json!({
+            "number": c.number,
+            "taken": time::format(c.taken_ms),
+            "entries": c.entries,
+            "files": c.files,
+            "file_bytes": c.file_bytes,
+            "live_bytes": c.live_bytes,
+            "log_from": c.from.0,
+            "log_durable": c.durable.0,
+            "first_segment": c.first_segment,
+        })),
         "segments": survey.segments,
         "bytes": survey.bytes,
         "start": survey.start.0,
@@ -79,6 +90,19 @@ fn as_text(out: &mut Out<'_>, survey: &Survey, tally: &Tally, sync_marks: u64) -
         None => writeln!(out, "directory      unknown")?,
     }
     writeln!(out, "clean stop     {}", if survey.clean { "yes" } else { "no" })?;
+    match &survey.checkpoint {
+        Some(c) => {
+            writeln!(out, "checkpoint     {}, taken {}", c.number, time::format(c.taken_ms))?;
+            let (entries, files) = (count(c.entries, "key"), count(c.files, "file"));
+            writeln!(
+                out,
+                "  {entries} in {files} of {} bytes, {} of them in use",
+                c.file_bytes, c.live_bytes
+            )?;
+            writeln!(out, "  the log is needed from position {} on", c.from)?;
+        }
+        None => writeln!(out, "checkpoint     none")?,
+    }
     writeln!(out, "segments       {}", survey.segments)?;
     writeln!(out, "bytes          {}", survey.bytes)?;
     writeln!(out, "positions      {} to {}", survey.start, survey.end)?;

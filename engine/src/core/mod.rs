@@ -38,7 +38,10 @@ use origins::Origins;
 use stage::Stage;
 use write::Writer;
 
-pub use checkpoint::{CheckpointDone, CheckpointError, CheckpointPolicy, CheckpointStatus};
+pub(crate) use checkpoint::read_manifest;
+pub use checkpoint::{
+    CheckpointDone, CheckpointError, CheckpointFacts, CheckpointPolicy, CheckpointStatus, inspect_checkpoint,
+};
 pub use digest::key_digest;
 pub use locks::LockPlan;
 pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};

@@ -17,7 +17,7 @@ use super::{Engine, EngineStats, Peers, checkpoint, new_shards};
 use crate::disk::Disk;
 use crate::effect::batch::{Batch, BatchError, BatchKind, FLAG_SOLO};
 use crate::image::manifest::Manifest;
-use crate::log::{Identity, Log, LogError, LogOptions, LogPosition, LogStart, Opening, Recovered};
+use crate::log::{Damage, Identity, Log, LogError, LogOptions, LogPosition, LogStart, Opening, Recovered};
 use crate::replication::Member;
 use crate::replication::horizon::Horizon;
 use crate::replication::nack::{Nack, NackConfig};
@@ -166,6 +166,10 @@ impl Engine {
         // The directory's id seeds the key hash: SCAN's order differs between directories, not between starts.
         config.hash_seed = config.hash_seed_override.unwrap_or(identity.directory);
         let mut nodes = &[][..];
+        if manifest.is_none() && opening.begins_late() {
+            let file = crate::image::MANIFEST_FILE.into();
+            return Err(LogError::Damaged { file, offset: 0, damage: Damage::Missing }.into());
+        }
         if let Some(manifest) = &manifest {
             if manifest.directory != identity.directory {
                 return Err(OpenError::Mixed { found: manifest.directory, own: identity.directory });

@@ -14,6 +14,7 @@ use super::segment::Segment;
 use super::{Index, Log, LogOptions, LogPosition, Recovered, identity};
 use crate::disk::Disk;
 use crate::effect::batch::{Batch, BatchError};
+use crate::image::image_number;
 
 /// Where a checkpoint says that the log begins to matter.
 pub struct LogStart {
@@ -85,6 +86,13 @@ impl Opening {
     /// Files there.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The log does not begin at its first byte: a checkpoint stands for what is missing.
+    pub fn begins_late(&self) -> bool {
+        let mut numbers = self.names.iter().filter_map(|name| segment_number(name)).peekable();
+        let any = numbers.peek().is_some();
+        any && numbers.all(|number| number > 1) && self.names.iter().any(|name| image_number(name).is_some())
     }
 
     /// Bytes of segments that [`Opening::replay`] will read; for telling progress.

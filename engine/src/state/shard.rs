@@ -17,6 +17,7 @@ use super::table::{Entry, EntryPtr, Table};
 use super::watch::Watchers;
 use crate::effect::{Effect, Expiry, Op, Payload};
 use crate::merge::{Pruned, Verdict, Window, solo};
+pub(crate) use image::Loading;
 use image::{Loaded, Track};
 
 /// Lingering windows looked at in one step.

@@ -13,7 +13,8 @@ use crate::image::block::{BlockReader, Extent};
 use crate::image::bytes::Fields;
 use crate::image::manifest::Manifest;
 use crate::image::{MANIFEST_FILE, image_name, image_number};
-use crate::log::{Damage, LogError};
+use crate::log::{Damage, LogError, LogPosition};
+use crate::state::shard::{Loading, Shard};
 use crate::state::table::SHARDS;
 
 /// No manifest is larger: 65,535 nodes and a full index for each.
@@ -61,19 +62,10 @@ pub fn load_shards(
     manifest: &Manifest,
     workers: &Workers<'_>,
 ) -> Result<(), LogError> {
-    let mut files: Vec<(u64, Box<dyn DiskFile>)> = Vec::new();
     let names = disk.list()?;
+    let mut files: Vec<(u64, Box<dyn DiskFile>)> = Vec::new();
     for (number, bytes) in &manifest.files {
-        let name = image_name(*number);
-        let damaged = |damage| LogError::Damaged { file: name.clone(), offset: 0, damage };
-        if !names.contains(&name) {
-            return Err(damaged(Damage::Missing));
-        }
-        let file = disk.open(&name)?;
-        if file.len()? != *bytes {
-            return Err(damaged(Damage::Short));
-        }
-        files.push((*number, file));
+        files.push((*number, open_image(disk, &names, *number, *bytes)?));
     }
     let used = |number: u64| files.iter().any(|file| file.0 == number);
     for name in names.iter().filter(|name| image_number(name).is_some_and(|number| !used(number))) {
@@ -94,6 +86,26 @@ pub fn load_shards(
     failed.into_inner().map_or(Ok(()), Err)
 }
 
+/// Opens a checkpoint's file of which the manifest says how long it is.
+fn open_image(
+    disk: &dyn Disk,
+    names: &[String],
+    number: u64,
+    bytes: u64,
+) -> Result<Box<dyn DiskFile>, LogError> {
+    let name = image_name(number);
+    let damaged = |offset, damage| LogError::Damaged { file: name.clone(), offset, damage };
+    if !names.contains(&name) {
+        return Err(damaged(0, Damage::Missing));
+    }
+    let file = disk.open(&name)?;
+    match file.len()? {
+        found if found < bytes => Err(damaged(found, Damage::Short)),
+        found if found > bytes => Err(damaged(bytes, Damage::Field)),
+        _ => Ok(file),
+    }
+}
+
 fn load_shard(
     engine: &Engine,
     files: &[(u64, Box<dyn DiskFile>)],
@@ -103,6 +115,24 @@ fn load_shard(
     let seed = engine.config.hash_seed;
     let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
     let mut shard = engine.shards[at].lock();
+    let last = read_extents(&mut shard, files, extents, at, &hash_of)?;
+    let bytes = extents.iter().map(|extent| extent.bytes).sum();
+    engine.loading.done_bytes.fetch_add(bytes, Relaxed);
+    if let Some(last) = last {
+        engine.with_world(engine.own_origin, |world| shard.finish_load(last, world));
+        engine.loading.keys.fetch_add(shard.entries() as u64, Relaxed);
+    }
+    Ok(())
+}
+
+/// Reads all extents of one shard into it.
+fn read_extents(
+    shard: &mut Shard,
+    files: &[(u64, Box<dyn DiskFile>)],
+    extents: &[Extent],
+    at: usize,
+    hash_of: &dyn Fn(&[u8]) -> u64,
+) -> Result<Option<Loading>, LogError> {
     let mut last = None;
     for extent in extents {
         let damaged = |offset, damage| LogError::Damaged { file: image_name(extent.file), offset, damage };
@@ -119,7 +149,7 @@ fn load_shard(
             }
             if let Some(loading) = &mut loading {
                 while !fields.is_empty() {
-                    shard.load_chunk(loading, &mut fields, &hash_of).ok_or_else(malformed)?;
+                    shard.load_chunk(loading, &mut fields, hash_of).ok_or_else(malformed)?;
                 }
             }
             offset += bytes + crate::image::block::BLOCK_HEADER_BYTES as u64;
@@ -128,11 +158,81 @@ fn load_shard(
         if last.is_none() {
             return Err(damaged(extent.offset, Damage::Short));
         }
-        engine.loading.done_bytes.fetch_add(extent.bytes, Relaxed);
     }
-    if let Some(last) = last {
-        engine.with_world(engine.own_origin, |world| shard.finish_load(last, world));
-        engine.loading.keys.fetch_add(shard.entries() as u64, Relaxed);
+    Ok(last)
+}
+
+/// What a look at a checkpoint from outside tells.
+#[derive(Clone, Debug, Default)]
+pub struct CheckpointFacts {
+    pub number: u64,
+    /// Unix ms.
+    pub taken_ms: u64,
+    /// The log is needed from here on.
+    pub from: LogPosition,
+    /// The log is needed up to here at least.
+    pub durable: LogPosition,
+    pub first_segment: u64,
+    pub files: u64,
+    pub file_bytes: u64,
+    pub live_bytes: u64,
+    /// Entries in all shards; counted only by a full look.
+    pub entries: u64,
+}
+
+/// Looks at the checkpoint of a directory, with `whole` at every entry of it. Damage goes to `damaged` (file, offset, what); what can
+/// be read behind it is read. `None`: there is no checkpoint, or its manifest does not read.
+pub fn inspect(
+    disk: &dyn Disk,
+    whole: bool,
+    damaged: &mut dyn FnMut(&str, u64, Damage),
+) -> Result<Option<CheckpointFacts>, LogError> {
+    let mut tell = |error: LogError| match error {
+        LogError::Damaged { file, offset, damage } => {
+            damaged(&file, offset, damage);
+            Ok(())
+        }
+        other => Err(other),
+    };
+    let manifest = match read_manifest(disk) {
+        Ok(Some(manifest)) => manifest,
+        Ok(None) => return Ok(None),
+        Err(error) => return tell(error).map(|()| None),
+    };
+    let mut facts = CheckpointFacts {
+        number: manifest.number,
+        taken_ms: manifest.taken_ms,
+        from: manifest.from,
+        durable: manifest.durable,
+        first_segment: manifest.first_segment,
+        files: manifest.files.len() as u64,
+        file_bytes: manifest.file_bytes(),
+        live_bytes: manifest.live_bytes(),
+        entries: 0,
+    };
+    if !whole {
+        return Ok(Some(facts));
     }
-    Ok(())
+    let names = disk.list()?;
+    let mut files: Vec<(u64, Box<dyn DiskFile>)> = Vec::new();
+    for (number, bytes) in &manifest.files {
+        match open_image(disk, &names, *number, *bytes) {
+            Ok(file) => files.push((*number, file)),
+            Err(error) => tell(error)?,
+        }
+    }
+    let seed = manifest.hash_seed;
+    let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
+    for (at, extents) in manifest.shards.iter().enumerate() {
+        // The file as a whole was told of.
+        if !extents.iter().all(|extent| files.iter().any(|file| file.0 == extent.file)) {
+            continue;
+        }
+        let mut shard = Shard::default();
+        match read_extents(&mut shard, &files, extents, at, &hash_of) {
+            Ok(_) => facts.entries += shard.entries() as u64,
+            Err(error) => tell(error)?,
+        }
+    }
+    Ok(Some(facts))
 }

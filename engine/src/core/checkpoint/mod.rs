@@ -27,7 +27,9 @@ use crate::disk::DiskError;
 use crate::image::manifest::Manifest;
 use crate::log::LogError;
 
-pub(super) use load::{apply_manifest, load_shards, read_manifest};
+pub(crate) use load::read_manifest;
+pub use load::{CheckpointFacts, inspect as inspect_checkpoint};
+pub(super) use load::{apply_manifest, load_shards};
 pub use schedule::{CheckpointPolicy, CheckpointStatus};
 
 /// What is known of the checkpoints of this process.

@@ -32,6 +32,8 @@ pub enum Trouble {
     Torn { bytes: u64 },
     #[error("unfinished file of an interrupted start or stop; the next start removes it")]
     Unfinished,
+    #[error("superseded by the checkpoint; the next start removes it")]
+    Superseded,
 }
 
 /// What follows from a finding.
@@ -49,7 +51,7 @@ impl Trouble {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         match self {
-            Trouble::Torn { .. } | Trouble::Unfinished => Severity::Harmless,
+            Trouble::Torn { .. } | Trouble::Unfinished | Trouble::Superseded => Severity::Harmless,
             Trouble::Newer(_) => Severity::Newer,
             Trouble::Damage(_) | Trouble::Missing { .. } => Severity::Damage,
         }

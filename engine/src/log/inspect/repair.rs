@@ -5,10 +5,11 @@
 
 use std::ops::ControlFlow;
 
+use super::Tally;
 use super::survey::{Cut, Found, Survey, survey, survey_file};
-use super::{Tally, lowest_kept};
 use crate::disk::{Disk, DiskError, DiskFile};
 use crate::effect::batch::{BatchKind, FLAG_SOLO};
+use crate::image::{MANIFEST_FILE, image_number};
 use crate::log::error::LogError;
 use crate::log::layout::{
     CLEAN_FILE, IDENTITY_FILE, Identity, SEGMENT_HEADER_BYTES, SegmentHeader, segment_name, segment_number,
@@ -26,10 +27,10 @@ pub enum RepairError {
     #[error("the directory holds data of a newer version: use that version")]
     Newer,
     #[error(
-        "the log would be cut at position {cut}, but the directory's checkpoint needs everything up to {needed}: restore the \
-         directory from a copy, or start an empty one and let the other nodes fill it"
+        "the checkpoint is of no use without the log up to position {needed}, and the log does not reach back to its beginning to \
+         do without the checkpoint: restore the directory from a copy, or start an empty one and let the other nodes fill it"
     )]
-    Checkpoint { cut: LogPosition, needed: LogPosition },
+    Checkpoint { needed: LogPosition },
     #[error(
         "IDENTITY cannot be rebuilt: {why}. Put a copy of IDENTITY back, or start an empty directory and let the other nodes \
          fill it"
@@ -63,6 +64,11 @@ pub struct RepairPlan {
     pub cut_tally: Tally,
     /// The marker of a clean stop goes to the side directory: it does not speak true any more.
     pub moves_clean: bool,
+    /// The checkpoint's files go to the side directory: they are damaged, or the log is cut where they need it. The whole log is
+    /// there to do without.
+    pub moves_checkpoint: Vec<String>,
+    /// Segments below this number are damaged, and the checkpoint stands for them: they go to the side directory.
+    pub drops_below: Option<u64>,
     /// A damaged IDENTITY goes to the side directory.
     pub moves_identity: bool,
     pub rebuilt: Option<Rebuilt>,
@@ -73,7 +79,11 @@ pub struct RepairPlan {
 impl RepairPlan {
     /// The directory is sound.
     pub fn is_empty(&self) -> bool {
-        self.cut.is_none() && !self.moves_clean && self.rebuilt.is_none()
+        self.cut.is_none()
+            && !self.moves_clean
+            && self.rebuilt.is_none()
+            && self.moves_checkpoint.is_empty()
+            && self.drops_below.is_none()
     }
 }
 
@@ -94,14 +104,27 @@ pub fn plan(disk: &dyn Disk, fresh_id: &mut dyn FnMut() -> u64) -> Result<Repair
     }
     let present = names.iter().any(|name| name == CLEAN_FILE);
     plan.moves_clean = present && (found.clean_damaged || found.cut.is_some());
-    if let Some(cut) = found.cut {
-        plan.note_cut(disk, &names, cut)?;
+    let ends_at = match found.cut {
+        Some(cut) => plan.note_cut(disk, &names, cut)?,
+        None => found.end,
+    };
+    let needed = found.checkpoint.as_ref().map_or(LogPosition(0), |checkpoint| checkpoint.durable);
+    if found.checkpoint_damaged || ends_at < needed {
+        let whole = names.iter().any(|name| segment_number(name) == Some(1));
+        if !whole || found.cut.is_some_and(|cut| cut.number == 1 && !keeps_header(cut)) {
+            return Err(RepairError::Checkpoint { needed });
+        }
+        let ours = |name: &&String| *name == MANIFEST_FILE || image_number(name).is_some();
+        plan.moves_checkpoint = names.iter().filter(ours).cloned().collect();
+    } else {
+        plan.drops_below = found.spare_below;
     }
     Ok(plan)
 }
 
 impl RepairPlan {
-    fn note_cut(&mut self, disk: &dyn Disk, names: &[String], cut: Cut) -> Result<(), RepairError> {
+    /// Returns where the log ends then.
+    fn note_cut(&mut self, disk: &dyn Disk, names: &[String], cut: Cut) -> Result<LogPosition, RepairError> {
         let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
         numbers.sort_unstable();
         let kept = |number: u64| number < cut.number || (number == cut.number && keeps_header(cut));
@@ -130,10 +153,7 @@ impl RepairPlan {
                 ControlFlow::Continue(())
             })?;
         }
-        match lowest_kept(disk)? {
-            Some(needed) if position < needed => Err(RepairError::Checkpoint { cut: position, needed }),
-            _ => Ok(()),
-        }
+        Ok(position)
     }
 }
 
@@ -156,12 +176,38 @@ pub fn apply(disk: &dyn Disk, side: &dyn Disk, plan: &RepairPlan, salt_seed: u64
             copy(&*from, 0, &*to, 0)?;
         }
     }
+    let spare = |number: &u64| plan.drops_below.is_some_and(|first| *number < first);
+    let names = disk.list()?;
+    let spare: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).filter(spare).collect();
+    for number in &spare {
+        keep_segment(disk, side, *number, None)?;
+    }
+    for name in &plan.moves_checkpoint {
+        let (from, to) = (disk.open(name)?, fresh(side, name)?);
+        copy(&*from, 0, &*to, 0)?;
+    }
     side.sync_directory()?;
     // The side directory's own name.
     disk.sync_directory()?;
     if plan.moves_clean {
         disk.remove(CLEAN_FILE)?;
         disk.sync_directory()?;
+    }
+    // The manifest goes first: without it the rest is nothing.
+    let (manifest, images): (Vec<_>, Vec<_>) =
+        plan.moves_checkpoint.iter().partition(|name| *name == MANIFEST_FILE);
+    for name in manifest.into_iter().chain(images) {
+        disk.remove(name)?;
+        disk.sync_directory()?;
+    }
+    if let Some(first) = plan.drops_below
+        && let Some(mut manifest) = crate::core::read_manifest(disk)?
+    {
+        manifest.first_segment = first;
+        crate::log::write_whole(disk, MANIFEST_FILE, &manifest.encode())?;
+    }
+    for number in &spare {
+        disk.remove(&segment_name(*number))?;
     }
     for number in plan.segments.iter().rev() {
         let name = segment_name(*number);

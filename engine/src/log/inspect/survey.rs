@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use proto::{NodeId, Seq};
 
-use super::CHECKPOINT_FILE;
 use super::finding::{Finding, Trouble};
 use super::frames::{Frames, Step};
+use crate::core::{CheckpointFacts, inspect_checkpoint};
 use crate::disk::Disk;
 use crate::effect::batch::{Batch, BatchError, BatchKind};
+use crate::image::{MANIFEST_FILE, image_number};
 use crate::log::error::{Damage, LogError};
 use crate::log::layout::{
     CLEAN_FILE, Clean, IDENTITY_FILE, Identity, SEGMENT_HEADER_BYTES, SegmentHeader, UNFINISHED,
@@ -70,11 +71,17 @@ pub struct Survey {
     pub harmless: u64,
     pub damages: u64,
     pub newer: u64,
-    /// The first damage to the log, torn tails included.
+    /// The first damage to the log, torn tails included, that the checkpoint does not stand for.
     pub cut: Option<Cut>,
+    /// Segments below this number are damaged and not needed: the checkpoint stands for them.
+    pub spare_below: Option<u64>,
     /// `IDENTITY` or `CLEAN` is not as it should be.
     pub identity_damaged: bool,
     pub clean_damaged: bool,
+    /// The manifest of the last checkpoint, as far as it reads.
+    pub checkpoint: Option<CheckpointFacts>,
+    /// The checkpoint is not as it should be.
+    pub checkpoint_damaged: bool,
     /// The visitor did not want the rest.
     pub stopped: bool,
 }
@@ -84,8 +91,9 @@ type Visit<'v> = dyn FnMut(Found<'_>) -> ControlFlow<()> + 'v;
 /// True when there is a file of ours in the directory.
 pub fn is_data_directory(names: &[String]) -> bool {
     let ours = |name: &String| {
-        [IDENTITY_FILE, CLEAN_FILE, CHECKPOINT_FILE].contains(&name.as_str())
+        [IDENTITY_FILE, CLEAN_FILE, MANIFEST_FILE].contains(&name.as_str())
             || segment_number(name).is_some()
+            || image_number(name).is_some()
     };
     names.iter().any(ours)
 }
@@ -95,7 +103,7 @@ pub fn survey(disk: &dyn Disk, visit: &mut Visit<'_>) -> Result<Survey, LogError
     let names = disk.list()?;
     let mut pass = Pass::new(visit);
     // Without a checkpoint the log is all there is, so it has to begin at the beginning.
-    pass.whole_log = !names.iter().any(|name| name == CHECKPOINT_FILE);
+    pass.whole_log = !names.iter().any(|name| name == MANIFEST_FILE);
     pass.clean_present = names.iter().any(|name| name == CLEAN_FILE);
     for name in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
         let _ = pass.find(name, 0, Trouble::Unfinished, None);
@@ -106,7 +114,17 @@ pub fn survey(disk: &dyn Disk, visit: &mut Visit<'_>) -> Result<Survey, LogError
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
     numbers.sort_unstable();
     pass.identity_missing(disk, &names, &numbers)?;
+    pass.checkpoint(disk)?;
+    if let Some(checkpoint) = &pass.survey.checkpoint {
+        let first = checkpoint.first_segment;
+        for number in numbers.iter().filter(|number| **number < first) {
+            let _ = pass.find(&segment_name(*number), 0, Trouble::Superseded, None);
+        }
+        numbers.retain(|number| *number >= first);
+    }
+    pass.find_beginning(disk, &numbers)?;
     pass.segments(disk, &numbers)?;
+    pass.reaches_checkpoint(disk, &numbers)?;
     if pass.clean_present && !pass.survey.stopped {
         pass.clean(clean.as_ref());
     }
@@ -139,6 +157,8 @@ struct Pass<'p, 'v> {
     survey: Survey,
     whole_log: bool,
     clean_present: bool,
+    /// Where the log begins to matter.
+    begins: Option<Cut>,
     /// Last seq of each origin so far.
     last: BTreeMap<NodeId, Seq>,
 }
@@ -146,7 +166,7 @@ struct Pass<'p, 'v> {
 impl<'p, 'v> Pass<'p, 'v> {
     fn new(visit: &'p mut Visit<'v>) -> Self {
         let survey = Survey::default();
-        Pass { visit, survey, whole_log: false, clean_present: false, last: BTreeMap::new() }
+        Pass { visit, survey, whole_log: false, clean_present: false, begins: None, last: BTreeMap::new() }
     }
 
     fn tell(&mut self, found: Found<'_>) -> ControlFlow<()> {
@@ -183,7 +203,14 @@ impl<'p, 'v> Pass<'p, 'v> {
             self.whole_log = false;
         }
         let cut = Cut { number, offset };
-        self.survey.cut = Some(self.survey.cut.map_or(cut, |first| first.min(cut)));
+        match self.begins {
+            Some(begins) if cut < begins => {
+                if number < begins.number {
+                    self.survey.spare_below = Some(begins.number);
+                }
+            }
+            _ => self.survey.cut = Some(self.survey.cut.map_or(cut, |first| first.min(cut))),
+        }
         self.find(file, offset, trouble, resumed)
     }
 
@@ -220,10 +247,62 @@ impl<'p, 'v> Pass<'p, 'v> {
         Ok(())
     }
 
+    /// Every block and entry of the checkpoint.
+    fn checkpoint(&mut self, disk: &dyn Disk) -> Result<(), LogError> {
+        let mut found = Vec::new();
+        let mut damaged = |file: &str, offset, damage| found.push((file.to_owned(), offset, damage));
+        self.survey.checkpoint = inspect_checkpoint(disk, true, &mut damaged)?;
+        for (file, offset, damage) in found {
+            self.survey.checkpoint_damaged = true;
+            let _ = self.find(&file, offset, damage.into(), None);
+        }
+        Ok(())
+    }
+
+    /// The place of the checkpoint in the log.
+    fn find_beginning(&mut self, disk: &dyn Disk, numbers: &[u64]) -> Result<(), LogError> {
+        let Some(checkpoint) = self.survey.checkpoint.as_ref().filter(|_| !self.survey.checkpoint_damaged)
+        else {
+            return Ok(());
+        };
+        for number in numbers {
+            let file = disk.open(&segment_name(*number))?;
+            if let Ok(header) = read_header(&*file)?
+                && header.number == *number
+                && header.start <= checkpoint.from
+            {
+                let offset = SEGMENT_HEADER_BYTES + (checkpoint.from.0 - header.start.0);
+                self.begins = Some(Cut { number: *number, offset });
+            }
+        }
+        Ok(())
+    }
+
+    /// The log begins where the checkpoint needs it, and goes on at least as far as it did when that was taken.
+    fn reaches_checkpoint(&mut self, disk: &dyn Disk, numbers: &[u64]) -> Result<(), LogError> {
+        let Some(checkpoint) = &self.survey.checkpoint else { return Ok(()) };
+        let (first, from, durable) = (checkpoint.first_segment, checkpoint.from, checkpoint.durable);
+        if self.survey.stopped {
+            return Ok(());
+        }
+        let missing = numbers.first().is_none_or(|lowest| *lowest != first);
+        if missing || self.survey.start > from {
+            let _ = self.find_in_log(&segment_name(first), first, 0, Damage::Missing, None);
+        } else if self.survey.end < durable && self.survey.cut.is_none() {
+            let last = numbers[numbers.len() - 1];
+            let name = segment_name(last);
+            let length = disk.open(&name)?.len()?;
+            let damage = Damage::Lost { durable, found: self.survey.end };
+            let _ = self.find_in_log(&name, last, length, damage, None);
+        }
+        Ok(())
+    }
+
     fn segments(&mut self, disk: &dyn Disk, numbers: &[u64]) -> Result<(), LogError> {
         let lowest = numbers.first().copied().unwrap_or(1);
         let begun = self.survey.identity.is_some() || self.clean_present || self.survey.identity_damaged;
-        if (numbers.is_empty() && begun) || (self.whole_log && lowest > 1) {
+        let checkpointed = self.survey.checkpoint.is_some();
+        if (numbers.is_empty() && begun && !checkpointed) || (self.whole_log && lowest > 1) {
             let _ = self.find_in_log(&segment_name(1), 1, 0, Damage::Missing, None);
         }
         let mut expected = (self.whole_log && lowest == 1).then_some(LogPosition(0));
@@ -294,6 +373,8 @@ impl<'p, 'v> Pass<'p, 'v> {
             return Ok(());
         }
         let number = segment.header.number;
+        // What a checkpoint vouches for was durable, and cannot be torn.
+        let durable = self.survey.checkpoint.as_ref().map_or(LogPosition(0), |checkpoint| checkpoint.durable);
         let mut failed = None;
         let _ = Frames::new(segment, known)?.visit(&mut |offset, step| {
             let place = Place { file: &segment.name, offset, position: segment.position(offset) };
@@ -304,13 +385,13 @@ impl<'p, 'v> Pass<'p, 'v> {
                     self.find_in_log(&segment.name, number, offset, Trouble::Newer(damage), resumed)
                 }
                 Step::Damaged { damage, resumed, .. } => match torn(segment, offset, tail, damage) {
-                    Ok(Some(bytes)) => {
+                    Ok(Some(bytes)) if place.position >= durable => {
                         let _ =
                             self.find_in_log(&segment.name, number, offset, Trouble::Torn { bytes }, None);
                         // What follows goes with it, whole or not.
                         ControlFlow::Break(())
                     }
-                    Ok(None) => {
+                    Ok(_) => {
                         self.find_in_log(&segment.name, number, offset, Trouble::Damage(damage), resumed)
                     }
                     Err(error) => {
