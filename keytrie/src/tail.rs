@@ -36,10 +36,20 @@ impl<P: Keyed> Tail<P> {
     }
 
     /// Drops dead pointers when they dominate, handing each to `free`. Amortised O(1) per death.
-    pub fn compact(&mut self, mut free: impl FnMut(P)) {
-        if self.dead < DEAD_MIN || self.dead * 2 < self.pending.len() {
-            return;
+    pub fn compact(&mut self, free: impl FnMut(P)) {
+        if self.dead >= DEAD_MIN && self.dead * 2 >= self.pending.len() {
+            self.drop_dead(free);
         }
+    }
+
+    /// As [`Tail::compact`] while memory is short: when a sixteenth is dead.
+    pub fn compact_soon(&mut self, free: impl FnMut(P)) {
+        if self.dead * 16 > self.pending.len().max(64) {
+            self.drop_dead(free);
+        }
+    }
+
+    fn drop_dead(&mut self, mut free: impl FnMut(P)) {
         self.pending.retain(|p| {
             let dead = p.is_dead();
             if dead {

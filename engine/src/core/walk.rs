@@ -248,8 +248,9 @@ impl Unit<'_> {
 }
 
 impl Engine {
-    /// Background upkeep: frees dead keys that an index still holds. Returns true when more is to do.
-    pub fn sweep_indexes(&self) -> bool {
+    /// Background upkeep: frees dead keys that an index still holds, however few of them when `eager`. Returns true when more is
+    /// to do.
+    pub fn sweep_indexes(&self, eager: bool) -> bool {
         let mut more = false;
         for (db, index) in self.indexes.iter().enumerate() {
             let mut dead = 0;
@@ -258,7 +259,7 @@ impl Engine {
             }
             let mut index = index.lock();
             index.note_dead(dead);
-            if index.wants_sweep() {
+            if eager || index.wants_sweep() {
                 more |= !index.sweep_step(MERGE_STEP, free_dead);
             }
         }
