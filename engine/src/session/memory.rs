@@ -14,6 +14,8 @@ use crate::state::table::dead_bytes;
 const EVICTIONS_PER_LOOK: usize = 16;
 /// Evictions in one go, whatever the clock says.
 const EVICTIONS_MAX: usize = 10_000;
+/// How long the housekeeping thread may go on evicting in one step, microseconds.
+const STEP_US: u64 = 10_000;
 /// Removed keys that indexes hold may take this share of the limit before they are swept out.
 const DEAD_SHARE: u64 = 16;
 
@@ -55,19 +57,19 @@ impl Server {
         if !self.is_over_limit() {
             return true;
         }
-        self.config.live().policy().is_some_and(|policy| self.evict(turn, policy))
+        let live = self.config.live();
+        let most_us = eviction_us(live.eviction_tenacity.load(Relaxed));
+        live.policy().is_some_and(|policy| self.evict(turn, policy, most_us))
     }
 
     /// Evicts until the memory used is below the limit, or time is up. False when nothing was left to evict.
     #[cold]
-    fn evict(&self, turn: &Turn, policy: Policy) -> bool {
-        let live = self.config.live();
-        let samples = live.eviction_samples.load(Relaxed);
-        let most_us = eviction_us(live.eviction_tenacity.load(Relaxed));
+    fn evict(&self, turn: &Turn, policy: Policy, most_us: Option<u64>) -> bool {
+        let samples = self.config.live().eviction_samples.load(Relaxed);
         let began_us = self.host().monotonic_us();
-        let mut pool = self.eviction.lock();
         for done in 1..=EVICTIONS_MAX {
-            if !self.engine().evict_one(turn, policy, samples, &mut pool) {
+            // Let go of after each, for others that need room as well.
+            if !self.engine().evict_one(turn, policy, samples, &mut self.eviction.lock()) {
                 return false;
             }
             if !self.is_over_limit() {
@@ -95,7 +97,7 @@ impl Server {
             && let Some(policy) = self.config.live().policy()
             && self.engine().writable().is_ok()
         {
-            self.evict(&self.engine().turn(now_ms), policy);
+            self.evict(&self.engine().turn(now_ms), policy, Some(STEP_US));
             // A refusal is met again, and answered, by the next command that writes.
             let _ = self.engine().end_turn();
         }

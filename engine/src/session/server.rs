@@ -182,7 +182,6 @@ impl Server {
         let mut sampler = self.sampler.lock();
         sampler.samples.clear();
         drop(sampler);
-        self.memory_peak.store(0, Relaxed);
         self.engine.reset_stats(keyspace);
     }
 }

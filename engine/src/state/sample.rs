@@ -83,7 +83,7 @@ impl Shard {
     }
 
     /// Frees removed keys that wait in the tails of the ordered indexes.
-    fn free_soon(&mut self) {
+    pub(crate) fn free_soon(&mut self) {
         for part in &mut self.parts {
             part.tail.compact_soon(free_dead);
         }
