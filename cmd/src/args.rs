@@ -41,13 +41,25 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_UNIXSOCKET", value_name = "PATH")]
     pub unixsocket: Option<PathBuf>,
 
-    /// Directory of the effect log; created when missing [default: ./atoll-data].
+    /// Directory of the effect log and its checkpoints; created when missing [default: ./atoll-data].
     #[arg(long, env = "ATOLL_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
     /// When writes are made durable: always (before each reply), everysec, no [default: everysec].
     #[arg(long, env = "ATOLL_APPENDFSYNC", value_name = "POLICY")]
     pub appendfsync: Option<String>,
+
+    /// Take a checkpoint after so many bytes of log, e.g. 256mb; 0: never for this reason [default: 256mb].
+    #[arg(long, env = "ATOLL_CHECKPOINT_LOG_SIZE", value_name = "BYTES")]
+    pub checkpoint_log_size: Option<String>,
+
+    /// Take a checkpoint after so many seconds in which something was written; 0: never for this reason [default: 3600].
+    #[arg(long, env = "ATOLL_CHECKPOINT_INTERVAL", value_name = "SECONDS")]
+    pub checkpoint_interval: Option<u32>,
+
+    /// Log kept behind the newest checkpoint; a node with a cluster secret keeps all [default: 64mb].
+    #[arg(long, env = "ATOLL_LOG_RETENTION_SIZE", value_name = "BYTES")]
+    pub log_retention_size: Option<String>,
 
     /// Reactor threads [default: the number of cores; 1 on two cores or fewer].
     #[arg(long, env = "ATOLL_THREADS")]
@@ -130,6 +142,9 @@ impl ServeArgs {
             unixsocket: self.unixsocket.or(other.unixsocket),
             data_dir: self.data_dir.or(other.data_dir),
             appendfsync: self.appendfsync.or(other.appendfsync),
+            checkpoint_log_size: self.checkpoint_log_size.or(other.checkpoint_log_size),
+            checkpoint_interval: self.checkpoint_interval.or(other.checkpoint_interval),
+            log_retention_size: self.log_retention_size.or(other.log_retention_size),
             threads: self.threads.or(other.threads),
             databases: self.databases.or(other.databases),
             maxclients: self.maxclients.or(other.maxclients),

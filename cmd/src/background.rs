@@ -1,10 +1,10 @@
-//! Housekeeping threads: the everysec sync, expiry, pruning.
+//! Housekeeping threads: the everysec sync, checkpoints, expiry, pruning.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use engine::core::{Engine, Fsync};
+use engine::core::{CheckpointError, Engine, Fsync};
 use engine::session::Server;
 
 use crate::host::Life;
@@ -14,6 +14,8 @@ const SYNC_EVERY: Duration = Duration::from_millis(1000);
 const TICK_EVERY: Duration = Duration::from_millis(20);
 /// Keys looked at per tick by active expiry.
 const EXPIRE_BUDGET: usize = 2000;
+/// Of the thread that takes checkpoints.
+const CHECKPOINT_NICE: i32 = 10;
 const SWEEP_TICKS: u64 = 50;
 const SAMPLE_TICKS: u64 = 5;
 
@@ -26,6 +28,8 @@ pub fn start(server: &Arc<Server>, life: &Arc<Life>) -> std::io::Result<Vec<Join
     let mut threads = Vec::new();
     let (engine, sync_life) = (server.engine().clone(), life.clone());
     threads.push(spawn("log-sync", move || sync_loop(&engine, &sync_life))?);
+    let (saver, saver_life) = (server.clone(), life.clone());
+    threads.push(spawn("checkpoint", move || checkpoint_loop(&saver, &saver_life))?);
     let (server, life) = (server.clone(), life.clone());
     threads.push(spawn("housekeeping", move || tick_loop(&server, &life))?);
     Ok(threads)
@@ -56,6 +60,37 @@ fn sync_loop(engine: &Engine, life: &Life) {
                 tracing::error!(%error, "the log cannot be made durable: writes are refused");
             }
             Err(_) => {}
+        }
+    }
+}
+
+fn checkpoint_loop(server: &Server, life: &Life) {
+    // Commands come first: what a checkpoint does while the cores are busy it does with what they leave.
+    let _ = rustix::process::setpriority_process(None, CHECKPOINT_NICE);
+    while !life.is_stopping() {
+        rest(life, TICK_EVERY);
+        if server.engine().checkpoint_due(process::now_ms()) {
+            checkpoint(server, &|| life.is_stopping());
+        }
+    }
+}
+
+/// Takes one and logs what came of it.
+pub fn checkpoint(server: &Server, stop: &dyn Fn() -> bool) {
+    let began = std::time::Instant::now();
+    match server.checkpoint(stop) {
+        Ok(done) => tracing::info!(
+            number = done.number,
+            shards = done.shards,
+            entries = done.entries,
+            bytes = done.bytes,
+            segments_dropped = done.segments_dropped,
+            ms = began.elapsed().as_millis() as u64,
+            "checkpoint taken"
+        ),
+        Err(CheckpointError::Busy | CheckpointError::Stopped | CheckpointError::NoLog) => {}
+        Err(error) => {
+            tracing::warn!(%error, "no checkpoint was taken; the log still holds everything since the one before");
         }
     }
 }

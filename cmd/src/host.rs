@@ -1,6 +1,6 @@
 //! The process as sessions see it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,10 @@ use crate::{allocator, process};
 /// What the threads of a node share about its life.
 pub struct Life {
     stopping: AtomicBool,
+    /// Nothing was written yet and nothing can be lost: a stop ends the process at once.
+    loading: AtomicBool,
+    /// What SHUTDOWN said of a checkpoint: 0 nothing, 1 none, 2 one.
+    save: AtomicU8,
     kills: AtomicU64,
     wakers: Mutex<Vec<Arc<Waker>>>,
     started: Instant,
@@ -22,6 +26,8 @@ impl Life {
     pub fn new() -> Arc<Self> {
         Arc::new(Life {
             stopping: AtomicBool::new(false),
+            loading: AtomicBool::new(true),
+            save: AtomicU8::new(0),
             kills: AtomicU64::new(0),
             wakers: Mutex::default(),
             started: Instant::now(),
@@ -37,8 +43,25 @@ impl Life {
         self.stopping.load(Relaxed)
     }
 
+    /// Recovery is over.
+    pub fn loaded(&self) {
+        self.loading.store(false, Relaxed);
+    }
+
+    /// Whether SHUTDOWN asked for a checkpoint, or for none.
+    pub fn save_asked(&self) -> Option<bool> {
+        match self.save.load(Relaxed) {
+            0 => None,
+            asked => Some(asked == 2),
+        }
+    }
+
     /// Asks every thread to finish.
     pub fn stop(&self) {
+        if self.loading.load(Relaxed) {
+            tracing::info!("stopped while loading");
+            std::process::exit(0);
+        }
         self.stopping.store(true, Relaxed);
         for waker in &*self.wakers.lock() {
             // A reactor that is gone needs no waking.
@@ -100,7 +123,8 @@ impl Host for NodeHost {
         std::thread::sleep(Duration::from_micros(us));
     }
 
-    fn shutdown(&self, _: ShutdownRequest) {
+    fn shutdown(&self, request: ShutdownRequest) {
+        self.life.save.store(request.save.map_or(0, |save| 1 + u8::from(save)), Relaxed);
         self.life.stop();
     }
 

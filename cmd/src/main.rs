@@ -5,6 +5,7 @@ mod args;
 mod background;
 mod cluster;
 mod host;
+mod loading;
 mod os_disk;
 mod process;
 mod reactor;

@@ -80,6 +80,9 @@ fn settings(config: &NodeConfig, port: u16) -> Result<Config, StartError> {
         ("timeout", config.timeout_seconds.to_string()),
         ("maxclients", config.maxclients.to_string()),
         ("loglevel", log_level.to_string()),
+        ("checkpoint-log-size", config.checkpoint_log_size.clone()),
+        ("checkpoint-interval", config.checkpoint_interval.to_string()),
+        ("log-retention-size", config.log_retention_size.clone()),
     ] {
         settings.init(name, &value).map_err(|refusal| StartError::Config(refusal.to_string()))?;
     }
@@ -126,24 +129,36 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
         block_bytes: allocator::block_bytes,
         index: !without("INDEX"),
         log: !without("LOG"),
+        keeps_log: config.cluster.is_some(),
         ..EngineConfig::default()
     };
     let dir = config.data_dir.display().to_string();
     let at_start = allocator::allocated();
-    let (engine, recovered) = Engine::open(engine_config, disk, &mut process::random_id)
+    let (engine, recovery) = Engine::prepare(engine_config, disk, &mut process::random_id)
         .map_err(|source| StartError::Open { dir: dir.clone(), source })?;
-    if recovered.cut_bytes > 0 {
-        tracing::info!(bytes = recovered.cut_bytes, "cut a torn tail off the log");
-    }
     let life = Life::new();
     let links = Arc::new(OnceLock::new());
     let host =
         NodeHost { life: life.clone(), facts: facts(&config, &engine, port, at_start), links: links.clone() };
     let server = Arc::new(Server::new(engine.clone(), Arc::new(host), settings, process::now_ms()));
-    let cluster = crate::cluster::start(&config, &engine, &links)?;
     let signals = watch_signals(&life)?;
-    let housekeeping = background::start(&server, &life).map_err(StartError::io("starting threads"))?;
+    // Whoever connects meanwhile is told that the node is loading.
     let reactors = reactors(&config, &server, &life, tcp, unix)?;
+    let recovered = crate::loading::recover(&engine, recovery);
+    life.loaded();
+    let recovered = match recovered {
+        Ok(recovered) => recovered,
+        Err(source) => {
+            life.stop();
+            reactors.into_iter().for_each(|thread| _ = thread.join());
+            return Err(StartError::Open { dir, source });
+        }
+    };
+    if recovered.cut_bytes > 0 {
+        tracing::info!(bytes = recovered.cut_bytes, "cut a torn tail off the log");
+    }
+    let cluster = crate::cluster::start(&config, &engine, &links)?;
+    let housekeeping = background::start(&server, &life).map_err(StartError::io("starting threads"))?;
     tracing::info!(
         node = %engine.node(),
         address = %format!("{}:{port}", config.bind),
@@ -163,6 +178,11 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     signals.close();
     if let Some(path) = &config.unixsocket {
         let _ = std::fs::remove_file(path);
+    }
+    if life.save_asked().unwrap_or_else(|| server.config.text("checkpoint-on-shutdown") == "yes")
+        && engine.checkpoint_worthwhile(life.save_asked() == Some(true))
+    {
+        background::checkpoint(&server, &|| false);
     }
     if let Some(log) = engine.log() {
         log.close_clean().map_err(StartError::Close)?;

@@ -55,6 +55,9 @@ pub struct NodeConfig {
     pub unixsocket: Option<PathBuf>,
     pub data_dir: PathBuf,
     pub fsync: Fsync,
+    pub checkpoint_log_size: String,
+    pub checkpoint_interval: u32,
+    pub log_retention_size: String,
     pub threads: usize,
     pub databases: u32,
     pub maxclients: u32,
@@ -185,6 +188,9 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         unixsocket: args.unixsocket,
         data_dir: args.data_dir.unwrap_or_else(|| "./atoll-data".into()),
         fsync,
+        checkpoint_log_size: size("--checkpoint-log-size", args.checkpoint_log_size, "256mb")?,
+        checkpoint_interval: args.checkpoint_interval.unwrap_or(3600),
+        log_retention_size: size("--log-retention-size", args.log_retention_size, "64mb")?,
         threads,
         databases,
         maxclients,
@@ -198,6 +204,15 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         log_json,
         log_level,
     })
+}
+
+/// A number of bytes as CONFIG SET takes it: `100`, `64kb`, `256mb`, `2gb`.
+fn size(flag: &str, given: Option<String>, default: &str) -> Result<String, StartError> {
+    let text = given.unwrap_or_else(|| default.into());
+    match engine::session::Config::default().init("checkpoint-log-size", &text) {
+        Ok(()) => Ok(text),
+        Err(_) => invalid(format!("{flag} '{text}': a number of bytes, or one with kb, mb or gb")),
+    }
 }
 
 fn cluster(args: &ServeArgs, bind: &str, port: u16) -> Result<Option<ClusterConfig>, StartError> {

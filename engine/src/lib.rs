@@ -8,6 +8,7 @@ pub mod core;
 pub mod disk;
 pub mod effect;
 pub mod glob;
+pub(crate) mod image;
 pub mod log;
 pub mod merge;
 pub mod number;

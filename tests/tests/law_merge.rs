@@ -1,5 +1,5 @@
-//! The law of the merge: engines that exchanged effects in any causal order, with duplicates, pruning at any moment and
-//! restarts, show what the oracle works out from the set of effects alone.
+//! The law of the merge: engines that exchanged effects in any causal order, with duplicates, pruning at any moment,
+//! checkpoints taken meanwhile and restarts, show what the oracle works out from the set of effects alone.
 //!
 //! Each case is one seed: a few real engines, random commands run by their real plans, batches carried in random order. The
 //! number of cases is `ATOLL_LAW_CASES` (10,000 by default); `ATOLL_LAW_SEED` replays one.
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::commands::{self, Plan};
-use engine::core::{Engine, EngineConfig, LockPlan};
+use engine::core::{CheckpointError, Engine, EngineConfig, LockPlan};
 use engine::effect::batch::Batch;
 use engine::effect::{Effect, Op};
 use engine::merge::oracle::{self, Observed};
@@ -254,9 +254,45 @@ impl World {
         self.compare(at);
     }
 
+    /// Takes a checkpoint while commands run and batches arrive; often the node starts again soon after.
+    fn checkpoint(&mut self, at: usize) {
+        let engine = self.nodes[at].engine.clone();
+        let moments: Vec<usize> = (0..self.random.below(4)).map(|_| self.random.below(1024)).collect();
+        self.trace.push(format!("n{at}: checkpoint begins"));
+        let world = std::cell::RefCell::new(&mut *self);
+        let shard = std::cell::Cell::new(0);
+        let outcome = engine.checkpoint(&|| 0, &|| {
+            let now = shard.replace(shard.get() + 1);
+            for _ in moments.iter().filter(|moment| **moment == now) {
+                let mut world = world.borrow_mut();
+                match world.random.below(4) {
+                    0 => world.deliver(at),
+                    1 => {
+                        let nodes = world.nodes.len();
+                        let from = world.random.below(nodes);
+                        if from != at {
+                            world.acknowledge(from, at);
+                        }
+                    }
+                    _ => world.run_turn(at),
+                }
+            }
+            false
+        });
+        self.trace.push(format!("n{at}: checkpoint {outcome:?}"));
+        match outcome {
+            Ok(_) | Err(CheckpointError::Rebuilt) => {}
+            Err(error) => panic!("{error}"),
+        }
+        if self.random.below(2) == 0 {
+            self.restart(at);
+        }
+    }
+
     fn step(&mut self) {
         let at = self.random.below(self.nodes.len());
-        match self.random.below(20) {
+        match self.random.below(21) {
+            20 => self.checkpoint(at),
             0..8 => self.run_turn(at),
             8..15 => self.deliver(at),
             15..17 => {

@@ -69,7 +69,7 @@ impl Engine {
         {
             let mut writer = self.writer.lock();
             writer.settled.join(&stable);
-            if let Some(log) = &self.log {
+            if let Some(log) = self.log() {
                 let mut frame = Vec::new();
                 batch::encode_stable_mark(&mut frame, self.node, &mark);
                 if log.append(&frame).is_err() {

@@ -5,6 +5,7 @@
 //! Invariants: an effect is in the log before any reply that could have read it leaves ([`Engine::end_turn`]); a batch's context
 //! covers everything its effects could have read; the shown frontier advances only after every effect below it is folded.
 
+mod checkpoint;
 mod digest;
 mod evict;
 mod expire;
@@ -17,8 +18,8 @@ mod unit;
 mod walk;
 mod write;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
@@ -39,10 +40,11 @@ use origins::Origins;
 use stage::Stage;
 use write::Writer;
 
+pub use checkpoint::{CheckpointDone, CheckpointError, CheckpointPolicy, CheckpointStatus};
 pub use digest::key_digest;
 pub use evict::{POLICIES, Policy, Pool};
 pub use locks::LockPlan;
-pub use open::{EngineConfig, Fsync, OpenError};
+pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};
 pub use remote::replica;
 pub use unit::{Key, Unit};
 pub use walk::Visited;
@@ -100,7 +102,10 @@ pub struct Engine {
     origins: Origins,
     stage: Mutex<Stage>,
     writer: Mutex<Writer>,
-    log: Option<Arc<Log>>,
+    /// Set when recovery ends; never on a node that keeps none.
+    log: OnceLock<Arc<Log>>,
+    checkpoints: checkpoint::Checkpoints,
+    loading: Loading,
     /// Held while a remote batch is folded, and by units that take everything.
     apply: Mutex<()>,
     shown: Mutex<Frontier>,
@@ -141,7 +146,7 @@ impl Engine {
     }
 
     pub fn log(&self) -> Option<&Arc<Log>> {
-        self.log.as_ref()
+        self.log.get()
     }
 
     pub fn rules(&self) -> &RwLock<RangeRules> {

@@ -1,7 +1,10 @@
-//! Opening an engine: configuration, and recovery from the log.
+//! Opening an engine: configuration, and recovery from the last checkpoint and the log after it.
+//!
+//! In two steps, so that a node can answer while it recovers: [`Engine::prepare`] learns who the directory is,
+//! [`Recovery::run`] fills the engine.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 use proto::{Frontier, Hlc, NodeId, Seq};
@@ -10,10 +13,11 @@ use super::origins::Origins;
 use super::remote::Swaps;
 use super::stage::Stage;
 use super::write::Writer;
-use super::{Engine, EngineStats, Peers, new_shards};
+use super::{Engine, EngineStats, Peers, checkpoint, new_shards};
 use crate::disk::Disk;
 use crate::effect::batch::{Batch, BatchError, BatchKind, FLAG_SOLO};
-use crate::log::{Identity, Log, LogError, LogOptions, Recovered};
+use crate::image::manifest::Manifest;
+use crate::log::{Identity, Log, LogError, LogOptions, LogPosition, LogStart, Opening, Recovered};
 use crate::replication::Member;
 use crate::replication::horizon::Horizon;
 use crate::replication::nack::{Nack, NackConfig};
@@ -59,6 +63,8 @@ pub struct EngineConfig {
     pub index: bool,
     /// Keep the log (off only to measure its cost: nothing survives).
     pub log: bool,
+    /// Nothing of the log is dropped after a checkpoint: peers may need it.
+    pub keeps_log: bool,
 }
 
 impl Default for EngineConfig {
@@ -79,6 +85,7 @@ impl Default for EngineConfig {
             block_bytes: |bytes| bytes.next_multiple_of(8),
             index: true,
             log: true,
+            keeps_log: false,
         }
     }
 }
@@ -89,6 +96,36 @@ pub enum OpenError {
     Log(#[from] LogError),
     #[error("working the state out again from the log: {0}")]
     Rebuild(String),
+    #[error("there are keys in database {}, but only {given} databases are asked for: start with --databases {needed} or more", needed - 1)]
+    Databases { needed: u32, given: u32 },
+    #[error(
+        "CHECKPOINT is of directory {found:016x}, IDENTITY says {own:016x}: the files of two directories are mixed"
+    )]
+    Mixed { found: u64, own: u64 },
+    #[error("the checkpoint was cut by another hash seed than the one given")]
+    HashSeed,
+}
+
+/// Runs a job on every worker at once and returns when all are done. Sequential: `|job| job()`.
+pub type Workers<'a> = dyn Fn(&(dyn Fn() + Sync)) + 'a;
+
+/// How far recovery is. Bytes of checkpoint and log together.
+#[derive(Default, Debug)]
+pub struct Loading {
+    pub active: AtomicBool,
+    pub total_bytes: AtomicU64,
+    pub done_bytes: AtomicU64,
+    /// Entries read from the checkpoint.
+    pub keys: AtomicU64,
+    /// Effects replayed from the log.
+    pub effects: AtomicU64,
+}
+
+/// An engine that knows who it is and holds nothing yet.
+pub struct Recovery {
+    engine: Arc<Engine>,
+    opening: Option<Opening>,
+    manifest: Option<Arc<Manifest>>,
 }
 
 impl Engine {
@@ -105,60 +142,69 @@ impl Engine {
         self.fsync.store(policy as u8, Relaxed);
     }
 
-    /// Opens the engine over a disk, replaying its log.
+    /// [`Engine::prepare`] and [`Recovery::run`] in one, on the caller's thread.
     pub fn open(
-        mut config: EngineConfig,
+        config: EngineConfig,
         disk: Arc<dyn Disk>,
         fresh_id: &mut dyn FnMut() -> u64,
     ) -> Result<(Arc<Engine>, Recovered), OpenError> {
-        // The hash seed must be known before the first key: it is the directory's id, or about to become so.
-        let early = crate::log::peek_identity(&*disk)?;
-        let directory = early.as_ref().map_or_else(&mut *fresh_id, |i| i.directory);
-        config.hash_seed = config.hash_seed_override.unwrap_or(directory);
-        let mut ids = vec![directory];
-        let mut next_id = || ids.pop().unwrap_or_else(&mut *fresh_id).max(1);
-        if early.is_some() {
-            next_id();
-        }
-        if !config.log {
-            let node = NodeId(next_id().max(1) ^ 1 | 2);
-            let identity = Identity { directory, nodes: vec![node] };
-            let engine = Engine::assemble(config, &identity);
-            let recovered = Recovered { identity, clean: false, cut_bytes: 0, batches: 0, effects: 0 };
-            return Ok((Arc::new(engine), recovered));
-        }
-        // Replay needs an engine; the engine's identity is known only after it. Own effects need no marking while replaying.
-        let provisional = early.unwrap_or_else(|| Identity { directory, nodes: vec![NodeId(u64::MAX)] });
-        let mut engine = Engine::assemble(config, &provisional);
-        let options = LogOptions { segment_bytes: engine.config.segment_bytes, fresh_id: &mut next_id };
-        let mut hlc = Hlc(0);
-        let (log, recovered) = Log::open(disk, options, &mut |batch| engine.replay(batch, &mut hlc))?;
-        engine.adopt(&recovered.identity);
-        let written = engine.shown.lock().seq(engine.node);
-        {
-            let mut writer = engine.writer.lock();
-            writer.received = engine.shown.lock().clone();
-            writer.settled = engine.peers.lock().base_cut.clone();
-        }
-        *engine.stage.lock() = Stage::new(engine.node, written, hlc);
-        engine.log = Some(Arc::new(log));
-        if engine.must_rebuild.load(Relaxed) {
-            engine.rebuild().map_err(|e| OpenError::Rebuild(e.to_string()))?;
-        }
-        if engine.is_alone() {
-            // Written while peers were expected; none ever came.
-            for shard in &engine.shards {
-                let mut shard = shard.lock();
-                engine.with_world(engine.own_origin, |world| shard.settle_all(world));
-            }
-        }
-        Ok((Arc::new(engine), recovered))
+        let (engine, recovery) = Engine::prepare(config, disk, fresh_id)?;
+        let recovered = recovery.run(&|job| job())?;
+        Ok((engine, recovered))
     }
 
-    fn assemble(config: EngineConfig, identity: &Identity) -> Engine {
+    /// Learns who the directory is, and makes an engine that is loading: it may be asked about itself, not for keys.
+    pub fn prepare(
+        mut config: EngineConfig,
+        disk: Arc<dyn Disk>,
+        fresh_id: &mut dyn FnMut() -> u64,
+    ) -> Result<(Arc<Engine>, Recovery), OpenError> {
+        let mut next_id = || fresh_id().max(1);
+        if !config.log {
+            let identity = Identity { directory: next_id(), nodes: vec![NodeId(next_id())] };
+            config.hash_seed = config.hash_seed_override.unwrap_or(identity.directory);
+            let engine = Arc::new(Engine::assemble(config, &identity, &[]));
+            return Ok((engine.clone(), Recovery { engine, opening: None, manifest: None }));
+        }
+        let manifest = checkpoint::read_manifest(&*disk)?.map(Arc::new);
+        let options = LogOptions { segment_bytes: config.segment_bytes, fresh_id: &mut next_id };
+        let opening = Log::prepare(disk, options)?;
+        let identity = opening.identity();
+        // The directory's id seeds the key hash: SCAN's order differs between directories, not between starts.
+        config.hash_seed = config.hash_seed_override.unwrap_or(identity.directory);
+        let mut nodes = &[][..];
+        if let Some(manifest) = &manifest {
+            if manifest.directory != identity.directory {
+                return Err(OpenError::Mixed { found: manifest.directory, own: identity.directory });
+            }
+            if manifest.hash_seed != config.hash_seed {
+                return Err(OpenError::HashSeed);
+            }
+            if manifest.databases > config.databases {
+                return Err(OpenError::Databases { needed: manifest.databases, given: config.databases });
+            }
+            nodes = &manifest.nodes;
+        }
+        let engine = Engine::assemble(config, identity, nodes);
+        engine.loading.active.store(true, Relaxed);
+        let engine = Arc::new(engine);
+        Ok((engine.clone(), Recovery { engine, opening: Some(opening), manifest }))
+    }
+
+    /// How far recovery is; inactive once it has ended.
+    pub fn loading(&self) -> &Loading {
+        &self.loading
+    }
+
+    #[inline]
+    pub fn is_loading(&self) -> bool {
+        self.loading.active.load(Relaxed)
+    }
+
+    fn assemble(config: EngineConfig, identity: &Identity, nodes: &[NodeId]) -> Engine {
         let node = identity.current();
         let databases = config.databases.max(1);
-        let origins = Origins::new();
+        let origins = Origins::new(nodes);
         let own_origin = origins.index(node);
         let nack = NackConfig { seed: config.random_seed, ..NackConfig::default() };
         let peers = Peers {
@@ -189,7 +235,9 @@ impl Engine {
             origins,
             stage: Mutex::new(Stage::new(node, Seq(0), Hlc(0))),
             writer: Mutex::new(Writer::default()),
-            log: None,
+            log: OnceLock::new(),
+            checkpoints: checkpoint::Checkpoints::default(),
+            loading: Loading::default(),
             apply: Mutex::new(()),
             shown: Mutex::new(Frontier::new()),
             peers: Mutex::new(peers),
@@ -209,24 +257,6 @@ impl Engine {
             fsync: AtomicU8::new(config.fsync as u8),
             appended: RwLock::new(None),
             config,
-        }
-    }
-
-    /// Takes on the incarnation that the log claimed.
-    fn adopt(&mut self, identity: &Identity) {
-        self.node = identity.current();
-        self.own_origin = self.origins.index(self.node);
-        let own = self.own.get_mut();
-        own.node = self.node;
-        own.directory = identity.directory;
-        own.incarnation = identity.nodes.len() as u64;
-        let peers = self.peers.get_mut();
-        let nack = NackConfig { seed: self.config.random_seed, ..NackConfig::default() };
-        peers.nack = Nack::new(self.node, nack);
-        // Foreign effects in the log mean that there are peers, whoever connects first.
-        let foreign = self.shown.get_mut().iter().any(|(node, _)| !identity.nodes.contains(&node));
-        if foreign || !peers.members.is_empty() {
-            self.alone.store(false, Relaxed);
         }
     }
 
@@ -254,5 +284,82 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+}
+
+impl Recovery {
+    /// Reads the checkpoint on all workers, replays the log after it, and opens the log for appending.
+    ///
+    /// Errors: whatever is damaged, by file and offset; then the engine is of no use.
+    pub fn run(self, workers: &Workers<'_>) -> Result<Recovered, OpenError> {
+        let Recovery { engine, opening, manifest } = self;
+        let Some(opening) = opening else {
+            let identity =
+                Identity { directory: engine.own.read().directory, nodes: engine.own_nodes.clone() };
+            return Ok(Recovered { identity, clean: false, cut_bytes: 0, batches: 0, effects: 0 });
+        };
+        let from = manifest.as_ref().map_or(LogPosition(0), |manifest| manifest.from);
+        let loading = &engine.loading;
+        let image_bytes = manifest.as_ref().map_or(0, |manifest| manifest.live_bytes());
+        loading.total_bytes.store(image_bytes + opening.bytes_after(from)?, Relaxed);
+        let (disk, names) = (opening.disk().clone(), opening.names().to_vec());
+        let mut hlc = Hlc(0);
+        let mut start = None;
+        if let Some(manifest) = &manifest {
+            checkpoint::apply_manifest(&engine, manifest)?;
+            checkpoint::load_shards(&engine, &*disk, manifest, workers)?;
+            engine.prune_shards(&manifest.base_cut);
+            hlc = manifest.hlc;
+            start = Some(LogStart {
+                first_segment: manifest.first_segment,
+                from,
+                durable: manifest.durable,
+                index: manifest.index.clone(),
+            });
+        }
+        let (log, recovered) = opening.replay(start, &mut |batch, at| {
+            loading.done_bytes.store(image_bytes + at.0 - from.0, Relaxed);
+            loading.effects.fetch_add(u64::from(batch.header.count), Relaxed);
+            engine.replay(batch, &mut hlc)
+        })?;
+        if let Some(manifest) = &manifest {
+            log.remove_leftovers(&names, manifest.first_segment)?;
+        }
+        engine.shards.iter().for_each(|shard| shard.lock().end_load());
+        engine.settle_in(log, hlc)?;
+        loading.active.store(false, Relaxed);
+        Ok(recovered)
+    }
+}
+
+impl Engine {
+    /// The log is replayed: what follows from all of it.
+    fn settle_in(&self, log: Log, hlc: Hlc) -> Result<(), OpenError> {
+        // Foreign effects in the log mean that there are peers, whoever connects first.
+        let foreign = self.shown.lock().iter().any(|(node, _)| !self.own_nodes.contains(&node));
+        if foreign || !self.peers.lock().members.is_empty() {
+            self.alone.store(false, Relaxed);
+        }
+        let written = self.shown.lock().seq(self.node);
+        {
+            let mut writer = self.writer.lock();
+            writer.received = self.shown.lock().clone();
+            writer.settled = self.peers.lock().base_cut.clone();
+        }
+        *self.stage.lock() = Stage::new(self.node, written, hlc);
+        let _ = self.log.set(Arc::new(log));
+        if self.must_rebuild.load(Relaxed) {
+            self.rebuild().map_err(|e| OpenError::Rebuild(e.to_string()))?;
+        }
+        if self.is_alone() {
+            // Written while peers were expected; none ever came.
+            for shard in &self.shards {
+                let mut shard = shard.lock();
+                if shard.has_unstable() {
+                    self.with_world(self.own_origin, |world| shard.settle_all(world));
+                }
+            }
+        }
+        Ok(())
     }
 }

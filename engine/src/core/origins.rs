@@ -7,8 +7,16 @@ use proto::NodeId;
 pub(crate) struct Origins(RwLock<Vec<NodeId>>);
 
 impl Origins {
-    pub fn new() -> Self {
-        Origins(RwLock::new(vec![NodeId(0)]))
+    /// Nodes known before, in the order of their numbers from 1.
+    pub fn new(known: &[NodeId]) -> Self {
+        let mut nodes = vec![NodeId(0)];
+        nodes.extend_from_slice(known);
+        Origins(RwLock::new(nodes))
+    }
+
+    /// Every node in the order of its number, from 0, which is none.
+    pub fn list(&self) -> Vec<NodeId> {
+        self.0.read().clone()
     }
 
     /// False when the number of this node would not fit an entry any more.

@@ -48,12 +48,16 @@ impl Reach<'_, '_, '_> {
 
 /// All database swaps ever, in fork-choice order: their composition says what a client's number means.
 #[derive(Default)]
-pub(crate) struct Swaps(Vec<(Hlc, NodeId, u32, u32)>);
+pub(crate) struct Swaps(pub Vec<(Hlc, NodeId, u32, u32)>);
 
 impl Engine {
     pub(super) fn apply_swap(&self, id: EffectId, hlc: Hlc, a: u32, b: u32) {
         let mut swaps = self.swaps.lock();
         let at = swaps.0.partition_point(|s| fork_choice_cmp((s.0, s.1), (hlc, id.node)).is_lt());
+        if swaps.0.get(at).is_some_and(|s| (s.0, s.1) == (hlc, id.node)) {
+            // A checkpoint brought it before the log did.
+            return;
+        }
         swaps.0.insert(at, (hlc, id.node, a, b));
         let mut map: Vec<u32> = (0..self.databases()).collect();
         for (_, _, a, b) in &swaps.0 {
@@ -206,7 +210,7 @@ impl Engine {
         }
         {
             let mut writer = self.writer.lock();
-            if let Some(log) = &self.log {
+            if let Some(log) = self.log() {
                 log.append(bytes).map_err(|e| ReplicaError::Log(e.to_string()))?;
             }
             writer.received.advance(origin, batch.header.last());
@@ -232,7 +236,11 @@ impl Engine {
     /// Works the state out again from the log with nothing taken as stable. For the rare case that a member appears with writes
     /// made before it knew what others had already settled.
     pub(super) fn rebuild(&self) -> Result<(), ReplicaError> {
-        let Some(log) = &self.log else { return Ok(()) };
+        let Some(log) = self.log() else { return Ok(()) };
+        if log.begins_at() > crate::log::LogPosition(0) {
+            // Asked before anything is forgotten.
+            return Err(ReplicaError::Log(crate::log::LogError::Dropped(log.begins_at()).to_string()));
+        }
         self.stats.rebuilds.fetch_add(1, Relaxed);
         // Nobody sees the state in between.
         let mut shards: AllShards<'_> = self.shards.iter().map(|s| s.lock()).collect();
@@ -305,7 +313,7 @@ fn has_key(op: &Op<'_>) -> bool {
     !matches!(op, Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop)
 }
 
-fn note_member(members: &mut Vec<Member>, member: &Member) -> bool {
+pub(super) fn note_member(members: &mut Vec<Member>, member: &Member) -> bool {
     match members.iter_mut().find(|m| m.directory == member.directory) {
         Some(known) if known.incarnation > member.incarnation || known == member => false,
         Some(known) => {
@@ -319,7 +327,7 @@ fn note_member(members: &mut Vec<Member>, member: &Member) -> bool {
     }
 }
 
-fn encode_members(members: &[Member]) -> Vec<u8> {
+pub(super) fn encode_members(members: &[Member]) -> Vec<u8> {
     let mut out = Vec::new();
     for m in members {
         out.extend_from_slice(&m.directory.to_le_bytes());
@@ -331,7 +339,7 @@ fn encode_members(members: &[Member]) -> Vec<u8> {
     out
 }
 
-fn decode_members(mut input: &[u8]) -> Option<Vec<Member>> {
+pub(super) fn decode_members(mut input: &[u8]) -> Option<Vec<Member>> {
     let input = &mut input;
     let mut out = Vec::new();
     while !input.is_empty() {
@@ -382,7 +390,7 @@ impl Replica for Engine {
         let mut frame = Vec::new();
         batch::encode_members(&mut frame, self.node, &encode_members(&peers.members));
         drop(peers);
-        if let Some(log) = &self.log {
+        if let Some(log) = self.log() {
             // Lost, it is learned again.
             let _ = log.append(&frame);
         }
@@ -491,7 +499,7 @@ impl Replica for Engine {
         bytes_max: usize,
         out: &mut Vec<u8>,
     ) -> Result<Option<Seq>, ReplicaError> {
-        match &self.log {
+        match self.log() {
             Some(log) => {
                 log.read_after(origin, after, bytes_max, out).map_err(|e| ReplicaError::Log(e.to_string()))
             }

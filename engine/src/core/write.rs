@@ -30,6 +30,13 @@ pub(crate) struct Writer {
     stuck: Vec<u8>,
 }
 
+impl Writer {
+    /// The contexts and the settled frontiers of our batches so far, joined.
+    pub fn told(&self) -> (Frontier, Frontier) {
+        (self.told.clone(), self.told_settled.clone())
+    }
+}
+
 /// The log did not take the turn's effects: no write of the turn may be acknowledged.
 #[derive(Debug, thiserror::Error)]
 #[error("the log refused the write: {0}")]
@@ -60,7 +67,7 @@ impl Engine {
         };
         if wrote {
             if self.fsync() == Fsync::Always
-                && let Some(log) = &self.log
+                && let Some(log) = self.log()
             {
                 log.sync().inspect_err(|_| self.refusing.store(true, Relaxed))?;
             }
@@ -97,7 +104,7 @@ impl Engine {
             writer.told_settled.join(&settled);
             batch::encode(&mut frame, &header, &context, &settled, &staged.records);
         }
-        let written = match &self.log {
+        let written = match self.log() {
             Some(log) => log.append(&frame).map(drop),
             None => Ok(()),
         };

@@ -24,6 +24,9 @@ pub enum LogError {
     /// The caller handed in something that is not whole batches. Nothing was written.
     #[error("refused to append at byte {at} of the given batches: {source}")]
     NotBatches { at: usize, source: BatchError },
+    /// The beginning of the log was dropped after a checkpoint, and with it what was asked for.
+    #[error("the log before position {0} was dropped after a checkpoint")]
+    Dropped(LogPosition),
     /// Stored bytes are not what was written.
     #[error("{file} is damaged at byte {offset}: {damage}")]
     Damaged { file: String, offset: u64, damage: Damage },
@@ -53,6 +56,10 @@ pub enum Damage {
     Gap { expected: LogPosition, found: LogPosition },
     #[error("it says that the log ends at position {marked}, the log ends at {found}")]
     End { marked: LogPosition, found: LogPosition },
+    #[error(
+        "the log ends at position {found}, but everything before {durable} was durable when the last checkpoint was taken"
+    )]
+    Lost { durable: LogPosition, found: LogPosition },
     #[error("it is of node {0}, not of this directory's current node")]
     Owner(NodeId),
 }

@@ -12,7 +12,7 @@ use crate::disk::{Disk, DiskError};
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
 /// Puts a file of this content under `name`, durably and at once.
-pub(super) fn write_whole(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), DiskError> {
+pub fn write_whole(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), DiskError> {
     let unfinished = format!("{name}{UNFINISHED}");
     let file = disk.open(&unfinished)?;
     file.truncate(0)?;

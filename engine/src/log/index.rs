@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::{NodeId, Seq};
+use proto::{NodeId, Seq, varint};
 
 use super::LogPosition;
 use crate::effect::batch::{BatchHeader, BatchKind};
@@ -15,11 +15,13 @@ const STRETCH_BYTES: u64 = 64 << 10;
 /// 256 KiB per origin.
 const ENTRIES_MAX: usize = 16 << 10;
 
-#[derive(Default)]
+/// See the module.
+#[derive(Clone, Default, Debug, PartialEq)]
 pub struct Index {
     origins: BTreeMap<NodeId, Origin>,
 }
 
+#[derive(Clone, Debug, PartialEq)]
 struct Origin {
     last: Seq,
     stretch_bytes: u64,
@@ -59,19 +61,64 @@ impl Index {
         }
     }
 
-    /// Where to begin reading for effects of `origin` after `after`; `None` when there are none.
+    /// Where to begin reading for effects of `origin` after `after`, or before where the log begins; `None` when there are none.
     pub fn seek(&self, origin: NodeId, after: Seq) -> Option<LogPosition> {
         let origin = self.origins.get(&origin)?;
         if origin.last <= after {
             return None;
         }
         let next = origin.entries.partition_point(|e| e.0.0 <= after.0 + 1);
-        origin.entries.get(next.saturating_sub(1)).map(|e| e.1)
+        Some(next.checked_sub(1).map_or(LogPosition(0), |found| origin.entries[found].1))
     }
 
     /// Highest seq of `origin` in the log.
     pub fn last(&self, origin: NodeId) -> Seq {
         self.origins.get(&origin).map_or(Seq(0), |o| o.last)
+    }
+
+    /// Forgets where effects lay before `at`.
+    pub fn drop_before(&mut self, at: LogPosition) {
+        for origin in self.origins.values_mut() {
+            origin.entries.retain(|e| e.1 >= at);
+        }
+    }
+
+    /// Appends: count varint, then per origin node u64, last seq, stretch and count as varints, and the entries as differences.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        varint::put(out, self.origins.len() as u64);
+        for (node, origin) in &self.origins {
+            out.extend_from_slice(&node.0.to_le_bytes());
+            varint::put(out, origin.last.0);
+            varint::put(out, origin.stretch_bytes);
+            varint::put(out, origin.entries.len() as u64);
+            let mut before = (0, 0);
+            for (seq, at) in &origin.entries {
+                varint::put(out, seq.0 - before.0);
+                varint::put(out, at.0 - before.1);
+                before = (seq.0, at.0);
+            }
+        }
+    }
+
+    /// Reads what [`Index::encode`] wrote; `None` when it is malformed.
+    pub fn decode(input: &mut &[u8]) -> Option<Index> {
+        let mut index = Index::default();
+        for _ in 0..varint::take(input)? {
+            let (node, rest) = input.split_first_chunk::<8>()?;
+            *input = rest;
+            let last = Seq(varint::take(input)?);
+            let stretch_bytes = varint::take(input)?;
+            let count = usize::try_from(varint::take(input)?).ok().filter(|n| *n <= ENTRIES_MAX)?;
+            let (mut entries, mut before) = (Vec::with_capacity(count), (0u64, 0u64));
+            for _ in 0..count {
+                before.0 = before.0.checked_add(varint::take(input)?)?;
+                before.1 = before.1.checked_add(varint::take(input)?)?;
+                entries.push((Seq(before.0), LogPosition(before.1)));
+            }
+            let node = NodeId(u64::from_le_bytes(*node));
+            index.origins.insert(node, Origin { last, stretch_bytes, entries });
+        }
+        Some(index)
     }
 
     pub fn entries(&self) -> usize {
@@ -98,6 +145,22 @@ mod tests {
         }
         assert_eq!(index.seek(origin, Seq(2_000_000)), None);
         assert_eq!(index.seek(NodeId(2), Seq(0)), None);
+    }
+
+    #[test]
+    fn what_is_encoded_is_read_back_and_cut_short_refused() {
+        let mut index = Index::default();
+        for batch in 0..100u64 {
+            let at = LogPosition(batch * 40_000);
+            index.note_effects(NodeId(batch % 3 + 1), Seq(batch * 7 + 1), Seq(batch * 7 + 7), at);
+        }
+        let mut bytes = Vec::new();
+        index.encode(&mut bytes);
+        assert_eq!(Index::decode(&mut &bytes[..]).as_ref(), Some(&index));
+        assert!((0..bytes.len()).all(|cut| Index::decode(&mut &bytes[..cut]).is_none()));
+        index.drop_before(LogPosition(2_000_000));
+        assert_eq!(index.seek(NodeId(1), Seq(0)), Some(LogPosition(0)));
+        assert!(index.seek(NodeId(1), Seq(600)) > Some(LogPosition(2_000_000)));
     }
 
     #[test]

@@ -14,13 +14,18 @@
 //!   one before it returns;
 //! - after one failed write or sync nothing is appended again until the next start. A full disk is no such failure.
 //!
-//! Does not do: decide when to sync (the engine's fsync policy), decode effects, drop old segments.
+//! A log may begin later than at its first byte: [`Log::drop_before`] removes whole segments that a checkpoint replaces, and
+//! [`Opening::replay`] is told by the checkpoint where to begin.
+//!
+//! Does not do: decide when to sync (the engine's fsync policy), decode effects, decide what a checkpoint replaces.
 
 mod append;
+mod drop;
 mod error;
 mod identity;
 mod index;
 mod layout;
+mod open;
 mod read;
 mod recover;
 mod segment;
@@ -37,9 +42,11 @@ use crate::disk::{Disk, DiskError};
 use crate::effect::batch::{Batch, BatchError};
 use append::Writer;
 pub use error::{Damage, LogError};
-use index::Index;
+pub(crate) use identity::write_whole;
+pub use index::Index;
 pub use layout::Identity;
-use layout::{SEGMENT_HEADER_BYTES, segment_name};
+use layout::SEGMENT_HEADER_BYTES;
+pub use open::{LogStart, Opening};
 pub use read::LogReader;
 use segment::Segment;
 
@@ -85,6 +92,8 @@ pub struct LogStat {
     pub bytes: u64,
     /// Since opening, marks included.
     pub appended_bytes: u64,
+    /// Where the first segment begins: what lay before was dropped.
+    pub begins_at: LogPosition,
     /// Completed since opening.
     pub syncs: u64,
     pub appended_upto: LogPosition,
@@ -112,84 +121,7 @@ pub struct Log {
     poison: OnceLock<DiskError>,
 }
 
-/// The identity of a directory that has one, before anything else of it is read.
-pub fn peek_identity(disk: &dyn Disk) -> Result<Option<Identity>, LogError> {
-    identity::load(disk, &disk.list()?)
-}
-
 impl Log {
-    /// Opens (or begins) the log of a directory, passing every batch to `replay` in order.
-    ///
-    /// Errors: [`LogError::Damaged`] when anything but a torn tail of the last segment is not as it was written;
-    /// [`LogError::Replay`] with what `replay` said; [`LogError::Disk`].
-    pub fn open(
-        disk: Arc<dyn Disk>,
-        options: LogOptions<'_>,
-        replay: &mut dyn FnMut(&Batch<'_>) -> Result<(), BatchError>,
-    ) -> Result<(Log, Recovered), LogError> {
-        let LogOptions { segment_bytes, fresh_id } = options;
-        let names = disk.list()?;
-        identity::remove_unfinished(&*disk, &names)?;
-        let known = identity::load(&*disk, &names)?;
-        let clean = identity::load_clean(&*disk, &names)?;
-        let segments = open_segments(&*disk, &names, known.is_some() || clean.is_some())?;
-        let identity = match (&known, &clean) {
-            (Some(identity), Some(marker)) => {
-                identity::check_owner(marker, identity).map(|()| identity.clone())?
-            }
-            (None, Some(_)) => return Err(LogError::damaged(layout::IDENTITY_FILE, 0, Damage::Missing)),
-            (known, None) => identity::next(known.as_ref(), fresh_id),
-        };
-        let salt_seed = fresh_id();
-        let segments = match segments.is_empty() {
-            true => vec![Segment::begin(&*disk, 1, LogPosition(0), salt_seed)?],
-            false => segments,
-        };
-        let (mut index, mut batches, mut effects) = (Index::default(), 0, 0);
-        let found = recover::read(segments, clean.is_some(), &mut |batch, at| {
-            replay(batch)?;
-            index.note(&batch.header, at);
-            (batches, effects) = (batches + 1, effects + u64::from(batch.header.count));
-            Ok(())
-        })?;
-        if let Some(marker) = &clean
-            && marker.end != found.end
-        {
-            let damage = Damage::End { marked: marker.end, found: found.end };
-            return Err(LogError::damaged(layout::CLEAN_FILE, 0, damage));
-        }
-        let active = found.segments.last().expect("a log has at least one segment");
-        // What an earlier process left in the page cache becomes durable before anyone builds on it, and so does the cut.
-        active.file.sync()?;
-        if clean.is_none() {
-            identity::store(&*disk, &identity)?;
-        }
-        let writer = Writer::new(active.clone(), &found, clean.is_some(), salt_seed);
-        let recovered = Recovered {
-            identity: identity.clone(),
-            clean: clean.is_some(),
-            cut_bytes: found.cut_bytes,
-            batches,
-            effects,
-        };
-        let log = Log {
-            disk,
-            segment_bytes,
-            identity,
-            segments: RwLock::new(found.segments),
-            index: Mutex::new(index),
-            writer: Mutex::new(writer),
-            opened_at: found.end,
-            appended: AtomicU64::new(found.end.0),
-            synced: AtomicU64::new(found.end.0),
-            syncing: Mutex::new(false),
-            sync_ended: Condvar::new(),
-            syncs: AtomicU64::new(0),
-            poison: OnceLock::new(),
-        };
-        Ok((log, recovered))
-    }
-
     /// Who this directory is; the last node id is the current incarnation.
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -216,11 +148,15 @@ impl Log {
     }
 
     pub fn stat(&self) -> LogStat {
-        let segments = self.segments.read().len() as u64;
+        let (segments, begins_at) = {
+            let segments = self.segments.read();
+            (segments.len() as u64, segments[0].header.start)
+        };
         let appended_upto = self.appended_upto();
         LogStat {
             segments,
-            bytes: appended_upto.0 + segments * SEGMENT_HEADER_BYTES,
+            bytes: appended_upto.0 - begins_at.0 + segments * SEGMENT_HEADER_BYTES,
+            begins_at,
             appended_bytes: appended_upto.0 - self.opened_at.0,
             syncs: self.syncs.load(Ordering::Relaxed),
             appended_upto,
@@ -236,18 +172,5 @@ impl Log {
     /// Ends all writing. The first failure is the one that is told.
     fn poison(&self, error: DiskError) -> LogError {
         LogError::Poisoned(self.poison.get_or_init(|| error).clone())
-    }
-}
-
-/// Opens the segments of a directory. None: nothing was ever written in it.
-fn open_segments(disk: &dyn Disk, names: &[String], known: bool) -> Result<Vec<Arc<Segment>>, LogError> {
-    let segments = recover::open_segments(disk, names)?;
-    match segments.last() {
-        None if known => Err(LogError::damaged(&segment_name(1), 0, Damage::Missing)),
-        // The first segment is made before the identity, and receives nothing before that is durable.
-        Some(last) if !known && (segments.len() > 1 || last.file.len()? > SEGMENT_HEADER_BYTES) => {
-            Err(LogError::damaged(layout::IDENTITY_FILE, 0, Damage::Missing))
-        }
-        _ => Ok(segments),
     }
 }

@@ -34,7 +34,8 @@ impl LogReader {
     /// `bytes_max`. Returns the last seq appended; `None` when there is nothing newer. The first batch may begin at or before
     /// `after`. Any `after` is right; the one returned last is cheap.
     ///
-    /// Errors: [`LogError::Damaged`], [`LogError::Disk`]; `out` then holds whole batches still.
+    /// Errors: [`LogError::Dropped`] when what follows `after` is not in the log any more; [`LogError::Damaged`],
+    /// [`LogError::Disk`]; `out` then holds whole batches still.
     pub fn read(
         &mut self,
         log: &Log,
@@ -43,13 +44,15 @@ impl LogReader {
         out: &mut Vec<u8>,
     ) -> Result<Option<Seq>, LogError> {
         let end = log.appended_upto();
-        let Some(mut at) = log.index.lock().seek(self.origin, after) else { return Ok(None) };
+        let begin = log.begins_at();
+        let Some(at) = log.index.lock().seek(self.origin, after) else { return Ok(None) };
+        let mut at = at.max(begin);
         if self.cursor.0 <= after {
             at = at.max(self.cursor.1);
         }
         let (mut last, begun) = (after, out.len());
         'segments: while at < end {
-            let (segment, stop) = log.segment_at(at, end);
+            let (segment, stop) = log.segment_at(at, end)?;
             let (mut offset, stop) = (segment.offset(at), segment.offset(stop));
             while offset < stop {
                 let header = match self.window.frame(&segment, offset, stop)? {
@@ -62,6 +65,10 @@ impl LogReader {
                 let wanted =
                     header.kind == BatchKind::Effects && header.origin == self.origin && header.last() > last;
                 if wanted {
+                    // Sequences have no gaps: what is missing before the first was dropped.
+                    if last == after && header.first.0 > after.0 + 1 && begin > LogPosition(0) {
+                        return Err(LogError::Dropped(begin));
+                    }
                     if last > after && out.len() - begun + header.bytes() > bytes_max {
                         at = segment.position(offset);
                         break 'segments;
@@ -95,6 +102,8 @@ impl Log {
     }
 
     /// Passes every batch appended so far to `visit`, in order, bookkeeping included.
+    ///
+    /// Errors: [`LogError::Dropped`] when the log does not begin at its first byte any more, before anything was visited.
     pub fn replay(
         &self,
         visit: &mut dyn FnMut(&Batch<'_>) -> Result<(), BatchError>,
@@ -103,7 +112,7 @@ impl Log {
         let mut window = Window::new(recover::CHUNK_BYTES);
         let mut at = LogPosition(0);
         while at < end {
-            let (segment, stop) = self.segment_at(at, end);
+            let (segment, stop) = self.segment_at(at, end)?;
             recover::visit(&mut window, &segment, segment.offset(stop), &mut |batch, _| visit(batch))?;
             at = stop;
         }
@@ -111,10 +120,13 @@ impl Log {
     }
 
     /// The segment that holds `at`, and where it ends, or `end` before that.
-    fn segment_at(&self, at: LogPosition, end: LogPosition) -> (Arc<Segment>, LogPosition) {
+    fn segment_at(&self, at: LogPosition, end: LogPosition) -> Result<(Arc<Segment>, LogPosition), LogError> {
         let segments = self.segments.read();
         let next = segments.partition_point(|segment| segment.header.start <= at);
+        let Some(found) = next.checked_sub(1) else {
+            return Err(LogError::Dropped(segments[0].header.start));
+        };
         let stop = segments.get(next).map_or(end, |segment| segment.header.start.min(end));
-        (segments[next - 1].clone(), stop)
+        Ok((segments[found].clone(), stop))
     }
 }

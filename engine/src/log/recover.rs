@@ -26,21 +26,27 @@ pub(super) struct Found {
     pub marked: LogPosition,
 }
 
-/// Opens the segments and checks that they follow one another, by number and by position. The batches are not read.
-pub(super) fn open_segments(disk: &dyn Disk, names: &[String]) -> Result<Vec<Arc<Segment>>, LogError> {
+/// Opens the segments from number `first` on and checks that they follow one another, by number and by position. The batches are
+/// not read.
+pub(super) fn open_segments(
+    disk: &dyn Disk,
+    names: &[String],
+    first: u64,
+) -> Result<Vec<Arc<Segment>>, LogError> {
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment_number(name)).collect();
+    numbers.retain(|number| *number >= first);
     numbers.sort_unstable();
-    for (expected, number) in (1..).zip(&numbers) {
+    for (expected, number) in (first..).zip(&numbers) {
         if *number != expected {
             return Err(LogError::damaged(&segment_name(expected), 0, Damage::Missing));
         }
     }
     let segments: Vec<Arc<Segment>> =
         numbers.iter().map(|number| Segment::open(disk, *number).map(Arc::new)).collect::<Result<_, _>>()?;
-    if let Some(first) = segments.first()
-        && first.header.start != LogPosition(0)
+    if let Some(segment) = segments.first()
+        && (segment.header.number == 1) != (segment.header.start == LogPosition(0))
     {
-        return Err(first.damaged(0, Damage::Field));
+        return Err(segment.damaged(0, Damage::Field));
     }
     for pair in segments.windows(2) {
         let (length, expected) = (pair[0].file.len()?, pair[1].header.start);
@@ -52,10 +58,20 @@ pub(super) fn open_segments(disk: &dyn Disk, names: &[String]) -> Result<Vec<Arc
     Ok(segments)
 }
 
-/// Visits every batch of the segments (at least one). With `whole` nothing may be torn off.
+/// What must be there.
+pub(super) struct Bounds {
+    /// Batches before this are not read.
+    pub from: LogPosition,
+    /// Nothing before this may be torn off.
+    pub durable: LogPosition,
+    /// Nothing at all may be torn off.
+    pub whole: bool,
+}
+
+/// Visits the batches of the segments (at least one).
 pub(super) fn read(
     segments: Vec<Arc<Segment>>,
-    whole: bool,
+    bounds: &Bounds,
     visit: &mut Visit<'_>,
 ) -> Result<Found, LogError> {
     let mut window = Window::new(CHUNK_BYTES);
@@ -63,13 +79,20 @@ pub(super) fn read(
     for (i, segment) in segments.iter().enumerate() {
         let length = segment.file.len()?;
         marked = segment.header.start;
-        let result = visit_frames(&mut window, segment, length, &mut marked, visit);
-        end = segment.position(length);
+        end = segment.position(length.max(SEGMENT_HEADER_BYTES));
+        let begin = segment.offset(bounds.from.max(segment.header.start));
+        let result = match begin <= length {
+            true => visit_frames(&mut window, segment, begin, length, &mut marked, visit),
+            // A later segment has what is wanted, or the last one is too short, which is found below.
+            false => Ok(()),
+        };
         match result {
             Ok(()) => {}
             Err(LogError::Damaged { offset, damage, .. }) => {
                 let last = i + 1 == segments.len();
-                if whole || !last || !is_torn(&mut window, segment, offset, length, damage)? {
+                let durable = segment.position(offset) < bounds.durable;
+                let whole = bounds.whole || durable || !last;
+                if whole || !is_torn(&mut window, segment, offset, length, damage)? {
                     return Err(segment.damaged(offset, damage));
                 }
                 cut_bytes = length - offset;
@@ -78,6 +101,11 @@ pub(super) fn read(
             }
             Err(error) => return Err(error),
         }
+    }
+    if end < bounds.durable {
+        let damage = Damage::Lost { durable: bounds.durable, found: end };
+        let last = segments.last().expect("a log has at least one segment");
+        return Err(last.damaged(last.offset(end), damage));
     }
     Ok(Found { segments, end, cut_bytes, marked })
 }
@@ -89,17 +117,17 @@ pub(super) fn visit(
     end: u64,
     visit: &mut Visit<'_>,
 ) -> Result<(), LogError> {
-    visit_frames(window, segment, end, &mut LogPosition(0), visit)
+    visit_frames(window, segment, SEGMENT_HEADER_BYTES, end, &mut LogPosition(0), visit)
 }
 
 fn visit_frames(
     window: &mut Window,
     segment: &Segment,
+    mut offset: u64,
     end: u64,
     marked: &mut LogPosition,
     visit: &mut Visit<'_>,
 ) -> Result<(), LogError> {
-    let mut offset = SEGMENT_HEADER_BYTES;
     while offset < end {
         match window.frame(segment, offset, end)? {
             Frame::Mark(mark) => {

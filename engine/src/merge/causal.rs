@@ -6,8 +6,11 @@
 
 use std::sync::Arc;
 
-use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
+use proto::{EffectId, Frontier, Hlc, NodeId, Seq, varint};
 use smallvec::SmallVec;
+
+use crate::effect::record::put_frontier;
+use crate::image::bytes::{Fields, put_id, put_u64};
 
 /// An effect's identity, time and past.
 #[derive(Clone, Debug)]
@@ -119,6 +122,66 @@ impl Causal {
             last: meta.id.seq,
             seen: meta.seen.clone(),
         });
+    }
+}
+
+/// Decoded pasts, so that equal ones are shared as they were when encoded.
+#[derive(Default)]
+pub struct Shared(Vec<Arc<Frontier>>);
+
+impl Shared {
+    fn take(&mut self, fields: &mut Fields<'_>) -> Option<Arc<Frontier>> {
+        let seen = fields.frontier()?;
+        if let Some(known) = self.0.iter().rev().find(|known| ***known == seen) {
+            return Some(known.clone());
+        }
+        let seen = Arc::new(seen);
+        if self.0.len() < 8 {
+            self.0.push(seen.clone());
+        }
+        Some(seen)
+    }
+}
+
+impl Meta {
+    /// Appends id, clock and past.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        put_id(out, self.id);
+        put_u64(out, self.hlc.0);
+        put_frontier(out, &self.seen);
+    }
+
+    /// Reads what [`Meta::encode`] wrote.
+    pub fn decode(fields: &mut Fields<'_>, shared: &mut Shared) -> Option<Meta> {
+        Some(Meta { id: fields.id()?, hlc: fields.hlc()?, seen: shared.take(fields)? })
+    }
+}
+
+impl Causal {
+    /// Appends tips and runs.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        varint::put(out, self.tips.len() as u64);
+        self.tips.iter().for_each(|tip| put_id(out, *tip));
+        varint::put(out, self.runs.len() as u64);
+        for run in &self.runs {
+            put_id(out, EffectId::new(run.node, run.last));
+            varint::put(out, run.last.0 - run.first.0);
+            put_frontier(out, &run.seen);
+        }
+    }
+
+    /// Reads what [`Causal::encode`] wrote.
+    pub fn decode(fields: &mut Fields<'_>, shared: &mut Shared) -> Option<Causal> {
+        let mut causal = Causal::default();
+        for _ in 0..fields.count()? {
+            causal.tips.push(fields.id()?);
+        }
+        for _ in 0..fields.count()? {
+            let id = fields.id()?;
+            let first = Seq(id.seq.0.checked_sub(fields.varint()?)?);
+            causal.runs.push(Run { node: id.node, first, last: id.seq, seen: shared.take(fields)? });
+        }
+        Some(causal)
     }
 }
 

@@ -10,6 +10,8 @@
 //!
 //! Invariant: the visible value is a function of the set of effects delivered and nothing else (merge/oracle.rs says which).
 
+mod image;
+
 use std::cmp::Ordering;
 
 use hashbrown::HashMap;

@@ -68,7 +68,8 @@ impl Session {
         let plain = self.authenticated
             && self.queue.is_none()
             && self.reply == ReplyMode::On
-            && server.paused(turn.now_ms).is_none();
+            && server.paused(turn.now_ms).is_none()
+            && !server.engine().is_loading();
         if !plain || !spec.takes(args.len()) || spec.flags.has(Flags::WRITE) {
             match self.admit(server, turn, command, args) {
                 Admitted::Run => {}
@@ -149,6 +150,9 @@ impl Session {
         let control = is_transaction_control(spec);
         if self.in_multi() && spec.flags.has(Flags::NO_MULTI) {
             return Admitted::refuse("ERR Command not allowed inside a transaction");
+        }
+        if server.engine().is_loading() && !spec.flags.has(Flags::LOADING) {
+            return Admitted::refuse("LOADING Redis is loading the dataset in memory");
         }
         let writes = spec.flags.has(Flags::WRITE) || (spec.name == "exec" && self.queue_writes());
         if writes && let Err(refusal) = server.engine().writable() {

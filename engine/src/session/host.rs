@@ -38,6 +38,8 @@ pub struct ShutdownRequest {
     pub now: bool,
     /// Go down even if the log cannot be made durable.
     pub force: bool,
+    /// Take a checkpoint first, or do not, whatever the setting says.
+    pub save: Option<bool>,
 }
 
 /// See the module.

@@ -10,7 +10,7 @@ use super::config::{Config, ConfigRefusal};
 use super::host::Host;
 use super::meter::Counters;
 use super::slowlog::SlowLog;
-use crate::core::{Engine, Fsync, Pool};
+use crate::core::{CheckpointDone, CheckpointError, CheckpointPolicy, Engine, Fsync, Pool};
 
 /// Traffic, counted by the reactors.
 #[derive(Default, Debug)]
@@ -88,7 +88,26 @@ impl Server {
         };
         server.engine.set_string_bytes_max(server.config.live().bulk_bytes_max.load(Relaxed));
         server.engine.set_lfu(server.config.live().lfu());
+        server.plan_checkpoints();
         server
+    }
+
+    /// Tells the engine what the settings say of checkpoints.
+    fn plan_checkpoints(&self) {
+        let number = |name: &str| self.config.text(name).parse().unwrap_or(0);
+        let save = self.config.text("save");
+        let numbers: Vec<u64> = save.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+        self.engine.set_checkpoint_policy(CheckpointPolicy {
+            log_bytes: number("checkpoint-log-size"),
+            interval_s: number("checkpoint-interval"),
+            retention_bytes: number("log-retention-size"),
+            points: numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect(),
+        });
+    }
+
+    /// SAVE: takes a checkpoint on the caller's thread. `stop` ends the attempt.
+    pub fn checkpoint(&self, stop: &dyn Fn() -> bool) -> Result<CheckpointDone, CheckpointError> {
+        self.engine.checkpoint(&|| self.host.unix_us() / 1000, stop)
     }
 
     pub fn engine(&self) -> &Arc<Engine> {
@@ -108,6 +127,9 @@ impl Server {
                 }
                 "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => {
                     self.engine.set_lfu(self.config.live().lfu());
+                }
+                "save" | "checkpoint-interval" | "checkpoint-log-size" | "log-retention-size" => {
+                    self.plan_checkpoints();
                 }
                 "appendfsync" => self.engine.set_fsync(match value.as_str() {
                     "always" => Fsync::Always,

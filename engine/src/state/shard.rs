@@ -4,6 +4,8 @@
 //! (a *ghost*, counted apart).
 #![allow(unsafe_code)] // Frees entries that left the table; see retire().
 
+mod image;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -16,6 +18,7 @@ use super::table::{Entry, EntryPtr, Table};
 use super::watch::Watchers;
 use crate::effect::{Effect, Expiry, Op, Payload};
 use crate::merge::{Pruned, Verdict, Window, solo};
+use image::{Loaded, Track};
 
 /// Lingering windows looked at in one step.
 const LINGERING_STEP: usize = 16;
@@ -141,6 +144,9 @@ pub struct Shard {
     pub stats: ShardStats,
     /// Dead entries that the index's run still holds, per database; told to it at the next merge.
     pub(crate) dead_in_run: Vec<usize>,
+    pub(crate) track: Track,
+    /// While the log is replayed: what the checkpoint brought.
+    loaded: Option<Box<Loaded>>,
 }
 
 impl Shard {
@@ -181,6 +187,11 @@ impl Shard {
         self.parts.iter().all(|p| p.table.is_empty())
     }
 
+    /// Entries of all databases, ghosts included.
+    pub fn entries(&self) -> usize {
+        self.parts.iter().map(|p| p.table.len()).sum()
+    }
+
     pub fn expires(&self, db: u32) -> usize {
         self.parts.get(db as usize).map_or(0, |p| p.expires)
     }
@@ -213,6 +224,10 @@ impl Shard {
     /// Folds one effect on one key. The only way a key changes.
     pub(crate) fn fold(&mut self, hash: u64, id: EffectId, effect: &Effect<'_>, world: &World<'_>) {
         let (db, key) = (effect.db, effect.key);
+        if self.loaded.as_ref().is_some_and(|loaded| loaded.has(hash, id)) {
+            return self.replay_known(hash, id, db, key, world);
+        }
+        self.track.changes += 1;
         if !self.watchers.is_empty() {
             self.watchers.touch(db, key);
         }
@@ -367,12 +382,18 @@ impl Shard {
     /// Applies a flush of one database or all: what `seen` contains dies.
     pub(crate) fn flush(&mut self, id: EffectId, db: Option<u32>, seen: &Frontier, world: &World<'_>) {
         let dbs: Vec<u32> = (0..self.parts.len() as u32).filter(|d| db.is_none_or(|db| db == *d)).collect();
+        self.track.lose();
+        let loaded = self.loaded.take();
         for db in dbs {
             let mut kept = Vec::new();
             let mut gone = Vec::new();
             for ptr in self.part(db).table.drain() {
                 // SAFETY: was in this shard's table; we hold the shard.
                 let mut entry = unsafe { ptr.entry() };
+                if loaded.as_ref().is_some_and(|l| l.has((world.hash_of)(entry.key()), id)) {
+                    kept.push(ptr);
+                    continue;
+                }
                 if !self.watchers.is_empty() && entry.kind().is_some() {
                     self.watchers.touch(db, entry.key());
                 }
@@ -408,13 +429,15 @@ impl Shard {
                 self.retire(db, ptr, world.indexed);
             }
         }
-        if !world.solo {
+        if !world.solo && loaded.as_ref().is_none_or(|l| !l.queue_has(id)) {
             self.unstable.push_back((None, id));
         }
+        self.loaded = loaded;
     }
 
     /// Drops every window: there is nobody left whom a key's past could concern.
     pub(crate) fn settle_all(&mut self, world: &World<'_>) {
+        self.track.lose();
         self.unstable.clear();
         self.lingering.clear();
         for (ptr, _) in std::mem::take(&mut self.windows) {
@@ -550,6 +573,8 @@ impl Shard {
         let removed = part.table.remove(hash, ptr.key());
         assert!(removed == Some(ptr), "an entry to remove is in its table");
         part.ghosts -= 1;
+        let live = part.table.len();
+        self.track.note_removed(db, ptr.key(), live);
         self.retire(db, ptr, indexed);
     }
 
@@ -604,6 +629,8 @@ impl Shard {
     /// Forgets every key.
     pub(crate) fn reset(&mut self, indexed: bool) {
         self.watchers.touch_all(None, |_, _| true);
+        self.track.lose();
+        self.loaded = None;
         self.windows.clear();
         self.unstable.clear();
         self.lingering.clear();

@@ -364,6 +364,63 @@ pub static SPECS: &[CommandSpec] = &[
         ..CommandSpec::EMPTY
     },
     CommandSpec {
+        name: "save",
+        arity: 1,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING).or(Flags::NO_MULTI),
+        acl: &["@admin", "@slow", "@dangerous"],
+        group: "server",
+        since: "1.0.0",
+        summary: "Takes a checkpoint and answers when it is on disk.",
+        complexity: "O(N) where N is the total number of keys in all databases",
+        plan: Plan::Session(server::save),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
+        name: "bgsave",
+        arity: -1,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING),
+        acl: &["@admin", "@slow", "@dangerous"],
+        group: "server",
+        since: "1.0.0",
+        summary: "Takes a checkpoint in the background.",
+        complexity: "O(1)",
+        args: &[ArgSpec {
+            name: "schedule",
+            kind: "pure-token",
+            token: Some("SCHEDULE"),
+            since: Some("3.2.2"),
+            flags: &["optional"],
+            ..ArgSpec::EMPTY
+        }],
+        plan: Plan::Session(server::bgsave),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
+        name: "bgrewriteaof",
+        arity: 1,
+        flags: Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING),
+        acl: &["@admin", "@slow", "@dangerous"],
+        group: "server",
+        since: "1.0.0",
+        summary: "Takes a checkpoint in the background, after which the log before it is dropped.",
+        complexity: "O(1)",
+        plan: Plan::Session(server::bgrewriteaof),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
+        name: "lastsave",
+        arity: 1,
+        flags: Flags::LOADING.or(Flags::STALE).or(Flags::FAST),
+        acl: &["@admin", "@fast", "@dangerous"],
+        group: "server",
+        since: "1.0.0",
+        summary: "Answers when the last checkpoint was begun, in Unix seconds.",
+        complexity: "O(1)",
+        tips: &["nondeterministic_output"],
+        plan: Plan::Session(server::lastsave),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
         name: "shutdown",
         arity: -1,
         flags: Flags::ADMIN

@@ -8,6 +8,7 @@ mod info;
 mod lolwut;
 mod memory;
 mod monitor;
+mod persistence;
 
 use proto::resp::Replies;
 
@@ -30,6 +31,8 @@ pub use monitor::{
     latency_reset, slowlog_get, slowlog_help, slowlog_len, slowlog_reset,
 };
 
+pub use persistence::{bgrewriteaof, bgsave, lastsave, save};
+
 pub fn time(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let us = call.server.host().unix_us();
     reply.array(2);
@@ -38,7 +41,7 @@ pub fn time(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result
     Ok(())
 }
 
-/// Everything acknowledged is in the log already, so SAVE and NOSAVE make no difference: a clean stop syncs the log.
+/// Everything acknowledged is in the log already: SAVE only makes the next start faster, NOSAVE this stop.
 pub fn shutdown(call: &mut Call<'_>, args: &[&[u8]], _: &mut Replies<'_>) -> Result<(), Refusal> {
     let mut request = ShutdownRequest::default();
     let (mut save, mut nosave, mut abort) = (false, false, false);
@@ -58,6 +61,13 @@ pub fn shutdown(call: &mut Call<'_>, args: &[&[u8]], _: &mut Replies<'_>) -> Res
     if abort {
         return Err(Refusal::Text("ERR No shutdown in progress."));
     }
+    request.save = if save {
+        Some(true)
+    } else if nosave {
+        Some(false)
+    } else {
+        None
+    };
     call.server.host().shutdown(request);
     // The connection ends with the server, without an answer.
     call.session.closing = true;

@@ -82,6 +82,9 @@ pub static SETTINGS: &[Setting] = &[
     live("auto-aof-rewrite-percentage", COUNT, "100"),
     fixed("bind", Kind::Text, "127.0.0.1"),
     aliased("busy-reply-threshold", "lua-time-limit", LONG, "5000"),
+    live("checkpoint-interval", COUNT, "3600"),
+    live("checkpoint-log-size", BYTES, "268435456"),
+    live("checkpoint-on-shutdown", Kind::Bool, "yes"),
     live(
         "client-output-buffer-limit",
         Kind::OutputLimits,
@@ -113,6 +116,7 @@ pub static SETTINGS: &[Setting] = &[
     live("lfu-log-factor", COUNT, "10"),
     live("list-compress-depth", COUNT, "0"),
     aliased("list-max-listpack-size", "list-max-ziplist-size", SIGNED, "-2"),
+    live("log-retention-size", BYTES, "67108864"),
     fixed("logfile", Kind::Text, ""),
     live("loglevel", Kind::Choice(&["debug", "verbose", "notice", "warning"]), "notice"),
     live("maxclients", Kind::Integer { min: 1, max: u32::MAX as i64 }, "10000"),

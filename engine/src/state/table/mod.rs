@@ -266,6 +266,50 @@ impl Table {
         }
     }
 
+    /// Slots for so many entries in a table that has none.
+    pub fn reserve_empty(&mut self, entries: usize) {
+        if self.used == 0 {
+            self.slots = vec![EMPTY; capacity_for(entries)].into_boxed_slice();
+            self.tombstones = 0;
+        }
+    }
+
+    /// Visits every entry whose hash lies from `first` to `last`, in slot order.
+    pub fn range(
+        &mut self,
+        first: u64,
+        last: u64,
+        hash_of: &dyn Fn(&[u8]) -> u64,
+        mut visit: impl FnMut(Entry<'_>),
+    ) {
+        const AHEAD: usize = 8;
+        let capacity = self.slots.len();
+        if self.used == 0 {
+            return;
+        }
+        let (from, to) = (self.home(first), self.home(last));
+        let mut at = from;
+        for step in 0..capacity {
+            let slot = self.slots[at];
+            // Nothing probes across an empty slot, so what belongs to the range ends at the first one after its last home.
+            if slot == EMPTY && from + step >= to {
+                return;
+            }
+            let next = at + AHEAD;
+            if let Some(next) = self.slots.get(next).filter(|slot| **slot > TOMBSTONE) {
+                prefetch((*next & POINTER_MASK) as *const u8);
+            }
+            if slot > TOMBSTONE {
+                // SAFETY: live by the invariant; `&mut self` is the shard's lock.
+                let entry = unsafe { Self::pointer(slot).entry() };
+                if (first..=last).contains(&hash_of(entry.key())) {
+                    visit(entry);
+                }
+            }
+            at = self.after(at);
+        }
+    }
+
     /// Visits entries whose hash is at least `from` (all of one shard), in hash order up to probing, until `budget` were
     /// visited and a gap in the probing is reached. Returns the hash to go on from, `None` at the end of the shard.
     pub fn scan(
@@ -393,6 +437,14 @@ mod tests {
                         assert!(seen.insert(e.key().to_vec()), "visited twice");
                     });
                     assert!(from.is_none_or(|next| next > at));
+                }
+                assert_eq!(seen.len(), model.len());
+                let mut seen = BTreeSet::new();
+                for quarter in 0..4u64 {
+                    let first = quarter << 52;
+                    table.range(first, first + ((1 << 52) - 1), &hash_of, |e| {
+                        assert!(seen.insert(e.key().to_vec()), "visited twice");
+                    });
                 }
                 assert_eq!(seen.len(), model.len());
             }

@@ -1,0 +1,281 @@
+//! Taking a checkpoint.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use proto::Frontier;
+
+use super::{CheckpointDone, CheckpointError};
+use crate::core::Engine;
+use crate::core::remote::encode_members;
+use crate::disk::Disk;
+use crate::image::block::{BlockWriter, Extent};
+use crate::image::manifest::Manifest;
+use crate::image::{MANIFEST_FILE, image_name, image_number};
+use crate::log::Log;
+use crate::state::table::SHARDS;
+
+/// A shard's changes are collected in so many extents at most before it is written whole again.
+const CHAIN_MAX: usize = 8;
+/// Files may have this share of superseded bytes (percent of those in use), and always some.
+const DEAD_PERCENT_MAX: u64 = 50;
+const DEAD_BYTES_MIN: u64 = 16 << 20;
+
+impl Engine {
+    /// Takes a checkpoint; blocks the caller, never a command for longer than it takes to copy a few hundred entries. `clock` gives
+    /// Unix ms; `stop` is asked between chunks and ends the attempt. When it is published, what it replaces is removed.
+    ///
+    /// Errors: [`CheckpointError`]; the one before counts then.
+    pub fn checkpoint(
+        &self,
+        clock: &dyn Fn() -> u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<CheckpointDone, CheckpointError> {
+        let log = self.log().ok_or(CheckpointError::NoLog)?;
+        let checkpoints = &self.checkpoints;
+        let Some(_running) = checkpoints.running.try_lock() else { return Err(CheckpointError::Busy) };
+        let begun_ms = clock();
+        checkpoints.begun_ms.store(begun_ms, Relaxed);
+        checkpoints.in_progress.store(true, Relaxed);
+        checkpoints.requested.store(false, Relaxed);
+        let written = self.effects_taken();
+        let outcome = self.take(log, begun_ms, stop);
+        if outcome.is_ok() {
+            checkpoints.effects_before.store(written, Relaxed);
+        } else {
+            // Nobody knows which shards were asked for their changes: they have to tell everything next time.
+            self.shards.iter().for_each(|shard| shard.lock().track.lose());
+        }
+        self.note_checkpoint(&outcome, begun_ms, clock());
+        checkpoints.in_progress.store(false, Relaxed);
+        outcome.map(|(done, _)| done)
+    }
+
+    fn take(
+        &self,
+        log: &Log,
+        begun_ms: u64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(CheckpointDone, Arc<Manifest>), CheckpointError> {
+        let (before, number) = {
+            let mut state = self.checkpoints.state.lock();
+            state.number += 1;
+            (state.last.clone(), state.number)
+        };
+        let rebuilds = self.stats.rebuilds.load(Relaxed);
+        let mut manifest = self.begin_manifest(log, number, begun_ms)?;
+        let disk = &**log.disk();
+        let name = image_name(number);
+        let written = self.write_shards(disk, &mut manifest, before.as_deref(), stop);
+        let published = written.and_then(|done| {
+            // What the images hold has to be in the log, for the next node to read after them.
+            self.end_turn().map_err(|refused| refused.0)?;
+            log.sync()?;
+            if self.stats.rebuilds.load(Relaxed) != rebuilds {
+                return Err(CheckpointError::Rebuilt);
+            }
+            manifest.durable = log.synced_upto();
+            manifest.nodes = self.origins.list().split_off(1);
+            manifest.first_segment = self.first_segment_kept(log, &manifest);
+            crate::log::write_whole(disk, MANIFEST_FILE, &manifest.encode())?;
+            Ok(done)
+        });
+        let mut done = match published {
+            Ok(done) => done,
+            Err(error) => {
+                if !matches!(error, CheckpointError::Disk(_)) {
+                    // Never published. After a failure of the disk nobody knows: the next checkpoint clears it away.
+                    let _ = disk.remove(&name);
+                } else if !self.is_published(disk, number) {
+                    let _ = disk.remove(&name);
+                }
+                return Err(error);
+            }
+        };
+        // From here on nothing can fail the checkpoint: what is not removed now is removed after the next.
+        let _ = remove_superseded(disk, &manifest);
+        done.segments_dropped = log.drop_before(manifest.first_segment).unwrap_or(0);
+        Ok((done, Arc::new(manifest)))
+    }
+
+    /// True when the manifest on disk is of this number, or cannot be read.
+    fn is_published(&self, disk: &dyn Disk, number: u64) -> bool {
+        match super::read_manifest(disk) {
+            Ok(found) => found.is_some_and(|manifest| manifest.number == number),
+            Err(_) => true,
+        }
+    }
+
+    /// Everything of the state that is of no shard, at a place where the log and the state are one.
+    fn begin_manifest(&self, log: &Log, number: u64, taken_ms: u64) -> Result<Manifest, CheckpointError> {
+        // Remote effects and marks stand still.
+        let _apply = self.apply.lock();
+        self.end_turn().map_err(|refused| refused.0)?;
+        // In this order: everything before `from` is in `shown`.
+        let from = log.appended_upto();
+        let index = log.index();
+        let shown = self.shown.lock().clone();
+        // What our own batches said so far: those that follow list only what is new since.
+        let (told, told_settled) = self.writer.lock().told();
+        let mut peers = self.peers.lock();
+        peers.contexts.entry(self.node).or_default().join(&told);
+        peers.settled.entry(self.node).or_default().join(&told_settled);
+        let mut base_cut = peers.base_cut.clone();
+        if self.is_alone() {
+            base_cut.join(&shown);
+        }
+        let sorted = |map: &hashbrown::HashMap<_, Frontier, _>| {
+            let mut list: Vec<_> = map.iter().map(|(node, frontier)| (*node, frontier.clone())).collect();
+            list.sort_unstable_by_key(|(node, _)| *node);
+            list
+        };
+        let manifest = Manifest {
+            number,
+            directory: self.own.read().directory,
+            hash_seed: self.config.hash_seed,
+            databases: 0,
+            taken_ms,
+            from,
+            durable: from,
+            first_segment: 1,
+            hlc: self.stage.lock().last_hlc(),
+            shown,
+            base_cut,
+            nodes: Vec::new(),
+            contexts: sorted(&peers.contexts),
+            settled: sorted(&peers.settled),
+            members: encode_members(&peers.members),
+            swaps: self.swaps.lock().0.clone(),
+            index,
+            files: Vec::new(),
+            shards: Vec::with_capacity(SHARDS),
+        };
+        Ok(manifest)
+    }
+
+    fn write_shards(
+        &self,
+        disk: &dyn Disk,
+        manifest: &mut Manifest,
+        before: Option<&Manifest>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<CheckpointDone, CheckpointError> {
+        let file = disk.open(&image_name(manifest.number))?;
+        file.truncate(0)?;
+        let mut writer = BlockWriter::new(file, manifest.number);
+        let crowded = before.and_then(crowded_file);
+        let mut done =
+            CheckpointDone { number: manifest.number, bytes: 0, entries: 0, shards: 0, segments_dropped: 0 };
+        for at in 0..SHARDS {
+            let known = before.map_or(&[][..], |before| &before.shards[at]);
+            let crowded = known.iter().any(|extent| Some(extent.file) == crowded);
+            let (extents, databases) = self.write_shard(&mut writer, at, known, crowded, stop)?;
+            manifest.databases = manifest.databases.max(databases);
+            if let Some(new) = extents.last().filter(|extent| extent.file == manifest.number) {
+                done.shards += 1;
+                done.entries += new.entries;
+            }
+            manifest.shards.push(extents);
+        }
+        done.bytes = writer.finish()?;
+        disk.sync_directory()?;
+        let mut sizes: Vec<(u64, u64)> = before.map_or(Vec::new(), |before| before.files.clone());
+        sizes.push((manifest.number, done.bytes));
+        sizes.retain(|(file, _)| manifest.shards.iter().flatten().any(|extent| extent.file == *file));
+        manifest.files = sizes;
+        Ok(done)
+    }
+
+    /// Writes one shard, or its changes, or nothing. Returns its extents, and one more than the highest database with keys.
+    fn write_shard(
+        &self,
+        writer: &mut BlockWriter,
+        at: usize,
+        known: &[Extent],
+        rewrite: bool,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(Vec<Extent>, u32), CheckpointError> {
+        if stop() {
+            return Err(CheckpointError::Stopped);
+        }
+        let seed = self.config.hash_seed;
+        let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
+        let nodes = self.origins.list();
+        let apply = self.apply.lock();
+        let mut shard = self.shards[at].lock();
+        let databases = shard.parts().filter(|(_, part)| !part.table.is_empty()).map(|(db, _)| db + 1).last();
+        let databases = databases.unwrap_or(0);
+        let track = &shard.track;
+        let pristine = known.is_empty() && shard.is_empty() && track.changes == 0;
+        let same = !known.is_empty() && track.changes == 0 && track.removed.is_some();
+        if pristine || same && !rewrite {
+            return Ok((known.to_vec(), databases));
+        }
+        let entries = known.first().map_or(0, |full| full.entries);
+        let later: u64 = known.iter().skip(1).map(|extent| extent.entries).sum();
+        let full = rewrite
+            || known.is_empty()
+            || known.len() > CHAIN_MAX
+            || (later + track.changes) * 2 > entries.max(1);
+        writer.begin(at);
+        let frontier = self.folded_upto();
+        let mut capture = shard.begin_image(at, full, &frontier, &nodes, &hash_of, writer.body());
+        let full = !capture.is_of_changes();
+        shard.image_chunk(&mut capture, 0, &frontier, &hash_of, writer.body());
+        drop((shard, apply));
+        writer.step()?;
+        for chunk in 1..capture.ranges.count() {
+            if stop() {
+                return Err(CheckpointError::Stopped);
+            }
+            let apply = self.apply.lock();
+            let mut shard = self.shards[at].lock();
+            let frontier = self.folded_upto();
+            shard.image_chunk(&mut capture, chunk, &frontier, &hash_of, writer.body());
+            drop((shard, apply));
+            writer.step()?;
+        }
+        let extent = writer.end(capture.entries)?;
+        let mut extents = if full { Vec::new() } else { known.to_vec() };
+        extents.push(extent);
+        Ok((extents, databases))
+    }
+
+    /// Everything that is folded in a shard the caller holds, with `apply` held too: no unit that has staged effects for it can be
+    /// under way.
+    fn folded_upto(&self) -> Arc<Frontier> {
+        let mut frontier = self.shown.lock().clone();
+        frontier.advance(self.node, self.stage.lock().last());
+        Arc::new(frontier)
+    }
+
+    /// With peers the whole log is kept: whoever joins reads it, and so does a rebuild.
+    fn first_segment_kept(&self, log: &Log, manifest: &Manifest) -> u64 {
+        let upto = manifest.from.0.saturating_sub(self.checkpoint_policy().retention_bytes);
+        let keeps_all = !self.is_alone() || self.config.keeps_log;
+        log.first_kept(crate::log::LogPosition(if keeps_all { 0 } else { upto }))
+    }
+}
+
+/// The file with the largest share of superseded bytes, when there are too many of them in all.
+fn crowded_file(manifest: &Manifest) -> Option<u64> {
+    let (live, all) = (manifest.live_bytes(), manifest.file_bytes());
+    if (all - live.min(all)) <= DEAD_BYTES_MIN.max(live / 100 * DEAD_PERCENT_MAX) {
+        return None;
+    }
+    let dead = |(file, bytes): &(u64, u64)| {
+        let extents = manifest.shards.iter().flatten().filter(|extent| extent.file == *file);
+        bytes.saturating_sub(extents.map(|extent| extent.bytes).sum())
+    };
+    manifest.files.iter().max_by_key(|file| dead(file)).map(|file| file.0)
+}
+
+fn remove_superseded(disk: &dyn Disk, manifest: &Manifest) -> Result<(), crate::disk::DiskError> {
+    let used = |number: u64| manifest.files.iter().any(|file| file.0 == number);
+    for name in disk.list()? {
+        if image_number(&name).is_some_and(|number| !used(number)) {
+            disk.remove(&name)?;
+        }
+    }
+    Ok(())
+}

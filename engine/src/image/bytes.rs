@@ -1,0 +1,113 @@
+//! Fields of an image.
+
+use proto::{EffectId, Frontier, Hlc, NodeId, Seq, varint};
+
+use crate::effect::{Expiry, record};
+use crate::state::set::SetValue;
+use crate::state::value::{Value, ValueRef};
+
+const STRING: u8 = 1;
+const SET: u8 = 2;
+
+pub fn put_u64(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+pub fn put_id(out: &mut Vec<u8>, id: EffectId) {
+    put_u64(out, id.node.0);
+    varint::put(out, id.seq.0);
+}
+
+/// One more than the moment; 0 for never.
+pub fn put_expiry(out: &mut Vec<u8>, expiry: Expiry) {
+    varint::put(out, expiry.ms().map_or(0, |ms| ms + 1));
+}
+
+pub fn put_value(out: &mut Vec<u8>, value: &ValueRef<'_>) {
+    match value {
+        ValueRef::String(text) => {
+            out.push(STRING);
+            varint::put_bytes(out, text);
+        }
+        ValueRef::Set(set) => {
+            out.push(SET);
+            varint::put(out, set.len() as u64);
+            set.iter().for_each(|member| varint::put_bytes(out, &member));
+        }
+    }
+}
+
+/// Reads fields one after another; `None` when the bytes end or make no sense.
+pub struct Fields<'a>(pub &'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn u8(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    pub fn u64(&mut self) -> Option<u64> {
+        let (head, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*head))
+    }
+
+    pub fn varint(&mut self) -> Option<u64> {
+        varint::take(&mut self.0)
+    }
+
+    /// A number of things that follow, each at least one byte long.
+    pub fn count(&mut self) -> Option<usize> {
+        usize::try_from(self.varint()?).ok().filter(|count| *count <= self.0.len())
+    }
+
+    pub fn bytes(&mut self) -> Option<&'a [u8]> {
+        varint::take_bytes(&mut self.0)
+    }
+
+    pub fn id(&mut self) -> Option<EffectId> {
+        Some(EffectId::new(NodeId(self.u64()?), Seq(self.varint()?)))
+    }
+
+    pub fn hlc(&mut self) -> Option<Hlc> {
+        self.u64().map(Hlc)
+    }
+
+    pub fn frontier(&mut self) -> Option<Frontier> {
+        record::take_frontier(&mut self.0)
+    }
+
+    pub fn expiry(&mut self) -> Option<Expiry> {
+        self.varint().map(|one_more| one_more.checked_sub(1).map_or(Expiry::NEVER, Expiry::at_ms))
+    }
+
+    pub fn value(&mut self) -> Option<Value> {
+        match self.u8()? {
+            STRING => Some(Value::String(self.bytes()?.to_vec())),
+            SET => self.set().map(Value::Set),
+            _ => None,
+        }
+    }
+
+    /// As [`Fields::value`], with a string borrowed.
+    pub fn value_or_text(&mut self) -> Option<Result<&'a [u8], Value>> {
+        match self.u8()? {
+            STRING => self.bytes().map(Ok),
+            SET => self.set().map(|set| Err(Value::Set(set))),
+            _ => None,
+        }
+    }
+
+    fn set(&mut self) -> Option<SetValue> {
+        let mut set = SetValue::default();
+        for _ in 0..self.count()? {
+            set.insert(self.bytes()?);
+        }
+        Some(set)
+    }
+}

@@ -1,0 +1,192 @@
+//! The law of checkpoints: whatever was written before, while and after they were taken, a start shows what was shown, from any
+//! mixture of full images, changes and log.
+//!
+//! Keys are chosen to lie in few shards, so that images have several chunks and changes are worth an extent of their own.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use engine::commands::{self, Plan};
+use engine::core::{CheckpointPolicy, Engine, EngineConfig, LockPlan};
+use engine::replication::{Member, Replica};
+use proto::NodeId;
+use proto::resp::{Protocol, Replies};
+use tests::memory_disk::MemoryDisk;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+const SEED: u64 = 7;
+const KEYS: usize = 1200;
+const SHARDS: u64 = 2;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ z >> 31) % n as u64) as usize
+    }
+}
+
+/// Keys of the first shards.
+fn keys() -> Vec<String> {
+    let names = (0..).map(|n| format!("key:{n}"));
+    names.filter(|name| xxh3_64_with_seed(name.as_bytes(), SEED) >> 54 < SHARDS).take(KEYS).collect()
+}
+
+struct Node {
+    engine: Arc<Engine>,
+    disk: Arc<MemoryDisk>,
+    random: Random,
+    keys: Arc<Vec<String>>,
+    now_ms: u64,
+    peers: bool,
+    fulls: u64,
+    changes: u64,
+}
+
+impl Node {
+    fn new(seed: u64, keys: &Arc<Vec<String>>) -> Node {
+        let disk = Arc::new(MemoryDisk::default());
+        let mut random = Random(seed);
+        let peers = random.below(3) == 0;
+        let engine = open(&disk, peers, seed);
+        let (keys, now_ms) = (keys.clone(), 1_000_000);
+        let node = Node { engine, disk, random, keys, now_ms, peers, fulls: 0, changes: 0 };
+        node.introduce();
+        node
+    }
+
+    /// A member that never acks: everything stays unstable.
+    fn introduce(&self) {
+        if self.peers {
+            let (directory, node) = (99, NodeId(99));
+            let member =
+                Member { directory, node, incarnation: 1, region: "far".into(), addr: "far:1".into() };
+            self.engine.learn(&member);
+        }
+    }
+
+    fn command(&mut self) {
+        let key = self.keys[self.random.below(self.keys.len())].clone();
+        let n = self.random.below(1000);
+        let line = match self.random.below(40) {
+            0..16 => format!("set {key} value-{n}"),
+            16..20 => format!("set {key} {n} px {}", 1 + n * 10),
+            20..24 => format!("incrby {key} {n}"),
+            24..30 => format!("del {key}"),
+            30..33 => format!("sadd {key} {n} m{n}"),
+            33..35 => format!("append {key} {n}"),
+            35..37 => format!("pexpire {key} {}", 1 + n * 10),
+            37 => format!("rename {key} {}", self.keys[self.random.below(self.keys.len())]),
+            38 => format!("srem {key} {n}"),
+            _ if self.random.below(60) == 0 => "flushall".into(),
+            _ => format!("copy {key} {} replace", self.keys[self.random.below(self.keys.len())]),
+        };
+        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let Plan::Data(plan) = commands::lookup(args[0]).expect("a known command").plan else {
+            panic!("a data command")
+        };
+        let turn = self.engine.turn(self.now_ms);
+        let mut out = Vec::new();
+        let mut unit = self.engine.begin(&turn, 0, LockPlan::Everything);
+        let _ = plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2));
+    }
+
+    fn commands(&mut self, upto: usize) {
+        for _ in 0..self.random.below(upto) {
+            self.command();
+        }
+        if self.random.below(2) == 0 {
+            self.engine.end_turn().expect("a memory disk takes it");
+        }
+        if self.random.below(8) == 0 {
+            self.now_ms += self.random.below(3000) as u64;
+            self.engine.expire_step(self.now_ms, 1000);
+        }
+    }
+
+    /// `busy`: commands run between the chunks. `gives_up`: the attempt ends somewhere in the middle.
+    fn checkpoint(&mut self, busy: bool, gives_up: bool) {
+        let (engine, number) = (self.engine.clone(), Cell::new(0));
+        let end = if gives_up { self.random.below(8) } else { usize::MAX };
+        let node = RefCell::new(&mut *self);
+        let outcome = engine.checkpoint(&|| 0, &|| {
+            let now = number.replace(number.get() + 1);
+            // The rest of the shards are empty.
+            if busy && now < 16 {
+                node.borrow_mut().commands(60);
+            }
+            now >= end
+        });
+        match outcome {
+            Ok(done) => {
+                let status = engine.checkpoint_status(0);
+                self.fulls += u64::from(done.bytes > status.live_bytes / 2);
+                self.changes += u64::from(done.bytes > 0 && done.bytes < status.live_bytes / 2);
+            }
+            Err(error) => assert!(gives_up, "{error}"),
+        }
+    }
+
+    fn restart(&mut self) {
+        self.engine.end_turn().expect("a memory disk takes it");
+        let before = self.engine.digest(self.now_ms);
+        let seed = self.random.below(1 << 40) as u64;
+        if self.random.below(2) == 0 {
+            self.engine.log().expect("a log").close_clean().expect("closes");
+        }
+        self.engine = open(&self.disk, self.peers, seed);
+        let after = self.engine.digest(self.now_ms);
+        assert_eq!((before.0, before.1), (after.0, after.1), "what is shown after a start");
+        assert!(after.2.covers(&before.2), "the frontier after a start");
+        self.introduce();
+    }
+}
+
+fn open(disk: &Arc<MemoryDisk>, peers: bool, seed: u64) -> Arc<Engine> {
+    let config = EngineConfig {
+        hash_seed_override: Some(SEED),
+        random_seed: seed,
+        expects_peers: peers,
+        segment_bytes: 20_000,
+        ..EngineConfig::default()
+    };
+    let mut ids = Random(seed ^ 0xabcd);
+    let engine = Engine::open(config, disk.clone(), &mut || ids.below(usize::MAX) as u64 | 1);
+    let engine = engine.expect("a memory disk opens").0;
+    engine.set_checkpoint_policy(CheckpointPolicy { retention_bytes: 30_000, ..Default::default() });
+    engine
+}
+
+#[test]
+fn law_a_start_shows_what_was_shown() {
+    let cases = std::env::var("ATOLL_LAW_CASES").map_or(60, |n| n.parse().expect("a number"));
+    let keys = Arc::new(keys());
+    let (mut fulls, mut changes, mut dropped) = (0, 0, 0);
+    for seed in 0..cases {
+        let outcome = std::panic::catch_unwind(|| {
+            let mut node = Node::new(seed, &keys);
+            node.commands(4000);
+            for _ in 0..6 + node.random.below(10) {
+                match node.random.below(8) {
+                    0..3 => node.checkpoint(false, false),
+                    3..5 => node.checkpoint(true, false),
+                    5 => node.checkpoint(true, true),
+                    _ => node.restart(),
+                }
+                let upto = [20, 300, 2000][node.random.below(3)];
+                node.commands(upto);
+            }
+            node.restart();
+            let begins_at = node.engine.log().expect("a log").begins_at();
+            assert!(!node.peers || begins_at.0 == 0, "with peers nothing is dropped");
+            (node.fulls, node.changes, u64::from(begins_at.0 > 0))
+        });
+        let Ok(counts) = outcome else { panic!("seed {seed} failed") };
+        (fulls, changes, dropped) = (fulls + counts.0, changes + counts.1, dropped + counts.2);
+    }
+    // The cases are worth nothing if they never come to these.
+    assert!(fulls >= cases && changes >= cases && dropped * 4 >= cases, "{fulls} {changes} {dropped}");
+}
