@@ -78,6 +78,15 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_MAXCLIENTS")]
     pub maxclients: Option<u32>,
 
+    /// Memory for data, with a unit (`500mb`, `2gb`); past it keys are evicted, or writes refused; 0 no limit [default: 0].
+    #[arg(long, env = "ATOLL_MAXMEMORY", value_name = "BYTES")]
+    pub maxmemory: Option<String>,
+
+    /// What goes when memory is full: noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu,
+    /// volatile-random or volatile-ttl [default: noeviction].
+    #[arg(long, env = "ATOLL_MAXMEMORY_POLICY", value_name = "POLICY")]
+    pub maxmemory_policy: Option<String>,
+
     /// Close connections idle for so many seconds; 0 never [default: 0].
     #[arg(long, env = "ATOLL_TIMEOUT", value_name = "SECONDS")]
     pub timeout: Option<u32>,
@@ -144,6 +153,8 @@ impl ServeArgs {
             threads: self.threads.or(other.threads),
             databases: self.databases.or(other.databases),
             maxclients: self.maxclients.or(other.maxclients),
+            maxmemory: self.maxmemory.or(other.maxmemory),
+            maxmemory_policy: self.maxmemory_policy.or(other.maxmemory_policy),
             timeout: self.timeout.or(other.timeout),
             requirepass: self.requirepass.or(other.requirepass),
             region: self.region.or(other.region),

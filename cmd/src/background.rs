@@ -105,11 +105,12 @@ fn tick_loop(server: &Server, life: &Life) {
         engine.tick(now_ms);
         engine.expire_step(now_ms, EXPIRE_BUDGET);
         engine.prune_step();
+        server.evict_step(now_ms);
         if ticks.is_multiple_of(SAMPLE_TICKS) {
             server.sample(now_ms);
         }
         if ticks.is_multiple_of(SWEEP_TICKS) {
-            engine.sweep_indexes();
+            engine.sweep_indexes(false);
         }
     }
 }

@@ -8,7 +8,7 @@ use engine::session::{Host, ProcessFacts, ProcessUsage, ShutdownRequest};
 use mio::Waker;
 use parking_lot::Mutex;
 
-use crate::process;
+use crate::{allocator, process};
 
 /// What the threads of a node share about its life.
 pub struct Life {
@@ -100,7 +100,15 @@ impl Host for NodeHost {
 
     fn usage(&self) -> ProcessUsage {
         let (cpu_user_us, cpu_system_us) = process::cpu_us();
-        ProcessUsage { rss: process::rss(), cpu_user_us, cpu_system_us }
+        ProcessUsage { rss: process::rss(), committed: allocator::committed(), cpu_user_us, cpu_system_us }
+    }
+
+    fn allocated(&self) -> u64 {
+        allocator::allocated()
+    }
+
+    fn release_memory(&self) {
+        allocator::release();
     }
 
     fn monotonic_us(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! `atoll`: a Redis-compatible store that runs in several regions at once.
 
+mod allocator;
 mod args;
 mod background;
 mod cluster;
@@ -15,7 +16,7 @@ mod settle;
 use clap::Parser;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Counting = allocator::Counting;
 
 fn main() -> std::process::ExitCode {
     let command = args::Cli::parse().command;

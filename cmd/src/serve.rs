@@ -13,7 +13,7 @@ use crate::host::{Life, NodeHost};
 use crate::os_disk::OsDisk;
 use crate::reactor::Reactor;
 use crate::settle::{NodeConfig, StartError};
-use crate::{background, process};
+use crate::{allocator, background, process};
 
 fn start_logging(config: &NodeConfig) {
     let filter = tracing_subscriber::EnvFilter::new(&config.log_level);
@@ -75,6 +75,8 @@ fn settings(config: &NodeConfig, port: u16) -> Result<Config, StartError> {
         ("io-threads", config.threads.to_string()),
         ("appendfsync", fsync.to_string()),
         ("requirepass", config.requirepass.clone()),
+        ("maxmemory", config.maxmemory.to_string()),
+        ("maxmemory-policy", config.maxmemory_policy.clone()),
         ("timeout", config.timeout_seconds.to_string()),
         ("maxclients", config.maxclients.to_string()),
         ("loglevel", log_level.to_string()),
@@ -87,7 +89,7 @@ fn settings(config: &NodeConfig, port: u16) -> Result<Config, StartError> {
     Ok(settings)
 }
 
-fn facts(config: &NodeConfig, engine: &Engine, port: u16) -> ProcessFacts {
+fn facts(config: &NodeConfig, engine: &Engine, port: u16, allocated_at_start: u64) -> ProcessFacts {
     ProcessFacts {
         pid: std::process::id(),
         os: process::os(),
@@ -97,6 +99,7 @@ fn facts(config: &NodeConfig, engine: &Engine, port: u16) -> ProcessFacts {
         tcp_port: port,
         memory_total: process::memory_total(),
         allocator: "mimalloc",
+        allocated_at_start,
         build: "0".into(),
     }
 }
@@ -113,6 +116,7 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     let tcp = listen_tcp(&config.bind, config.port)?;
     let port = tcp.local_addr().map_or(config.port, |a| a.port());
     let unix = config.unixsocket.as_deref().map(listen_unix).transpose()?;
+    let settings = settings(&config, port)?;
     let engine_config = EngineConfig {
         databases: config.databases,
         fsync: config.fsync,
@@ -121,18 +125,21 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
         expects_peers: config.cluster.as_ref().is_some_and(|c| !c.join.is_empty()),
         rules: config.rules.clone(),
         random_seed: process::random_id(),
+        lfu: settings.live().lfu(),
+        block_bytes: allocator::block_bytes,
         index: !without("INDEX"),
         log: !without("LOG"),
         keeps_log: config.cluster.is_some(),
         ..EngineConfig::default()
     };
     let dir = config.data_dir.display().to_string();
+    let at_start = allocator::allocated();
     let (engine, recovery) = Engine::prepare(engine_config, disk, &mut process::random_id)
         .map_err(|source| StartError::Open { dir: dir.clone(), source })?;
     let life = Life::new();
     let links = Arc::new(OnceLock::new());
-    let host = NodeHost { life: life.clone(), facts: facts(&config, &engine, port), links: links.clone() };
-    let settings = settings(&config, port)?;
+    let host =
+        NodeHost { life: life.clone(), facts: facts(&config, &engine, port, at_start), links: links.clone() };
     let server = Arc::new(Server::new(engine.clone(), Arc::new(host), settings, process::now_ms()));
     let signals = watch_signals(&life)?;
     // Whoever connects meanwhile is told that the node is loading.

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use engine::core::Fsync;
+use engine::core::{Fsync, POLICIES};
 use engine::safety::{Mode, RangeRule, RangeRules};
+use engine::session::parse_bytes;
 
 use crate::args::ServeArgs;
 
@@ -60,6 +61,9 @@ pub struct NodeConfig {
     pub threads: usize,
     pub databases: u32,
     pub maxclients: u32,
+    /// Bytes, 0 = no limit.
+    pub maxmemory: u64,
+    pub maxmemory_policy: String,
     pub timeout_seconds: u32,
     pub requirepass: String,
     pub region: String,
@@ -151,6 +155,17 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
     if maxclients == 0 {
         return invalid("--maxclients 0: at least 1".into());
     }
+    let maxmemory = args.maxmemory.as_deref().unwrap_or("0");
+    let Some(maxmemory) = parse_bytes(maxmemory.as_bytes()) else {
+        return invalid(format!("--maxmemory '{maxmemory}': bytes, or a number with kb, mb or gb"));
+    };
+    let maxmemory_policy = args.maxmemory_policy.clone().unwrap_or_else(|| "noeviction".into());
+    if !POLICIES.contains(&maxmemory_policy.as_str()) {
+        return invalid(format!(
+            "--maxmemory-policy '{maxmemory_policy}': it is one of {}",
+            POLICIES.join(", ")
+        ));
+    }
     let bind = args.bind.clone().unwrap_or_else(|| "127.0.0.1".into());
     let port = args.port.unwrap_or(6379);
     let region = args.region.clone().unwrap_or_else(|| "local".into());
@@ -179,6 +194,8 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         threads,
         databases,
         maxclients,
+        maxmemory,
+        maxmemory_policy,
         timeout_seconds: args.timeout.unwrap_or(0),
         requirepass: args.requirepass.unwrap_or_default(),
         region,

@@ -3,7 +3,7 @@
 use crate::Keyed;
 
 /// Below this many dead pointers a tail is not compacted.
-const DEAD_MIN: usize = 64;
+const DEAD_MIN: usize = 8;
 
 /// Unsorted pointers, owned by a shard and guarded by its lock.
 #[derive(Debug)]
@@ -35,11 +35,21 @@ impl<P: Keyed> Tail<P> {
         self.dead += 1;
     }
 
-    /// Drops dead pointers when they dominate, handing each to `free`. Amortised O(1) per death.
-    pub fn compact(&mut self, mut free: impl FnMut(P)) {
-        if self.dead < DEAD_MIN || self.dead * 2 < self.pending.len() {
-            return;
+    /// Drops dead pointers when a quarter is dead, handing each to `free`. Amortised O(1) per death.
+    pub fn compact(&mut self, free: impl FnMut(P)) {
+        if self.dead >= DEAD_MIN && self.dead * 4 >= self.pending.len() {
+            self.drop_dead(free);
         }
+    }
+
+    /// As [`Tail::compact`] while memory is short: when a sixteenth is dead.
+    pub fn compact_soon(&mut self, free: impl FnMut(P)) {
+        if self.dead * 16 > self.pending.len() {
+            self.drop_dead(free);
+        }
+    }
+
+    fn drop_dead(&mut self, mut free: impl FnMut(P)) {
         self.pending.retain(|p| {
             let dead = p.is_dead();
             if dead {

@@ -44,6 +44,7 @@ scripts! {
     server_command_info: "server/command_info.txt",
     server_config: "server/config.txt",
     server_flush_and_time: "server/flush_and_time.txt",
+    server_memory: "server/memory.txt",
     sets_algebra: "sets/algebra.txt",
     sets_basic: "sets/basic.txt",
     sets_pop: "sets/pop.txt",

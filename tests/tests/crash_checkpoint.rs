@@ -57,8 +57,8 @@ fn directory(retention_bytes: u64) -> (SimDisk, u128) {
     engine.checkpoint(&|| NOW_MS, &|| false).expect("it is taken");
     run(&engine, &[format!("set {} changed", keys[0]), format!("del {}", keys[1]), "swapdb 0 1".into()]);
     engine.checkpoint(&|| NOW_MS, &|| false).expect("it is taken");
-    for n in 0..40 {
-        run(&engine, &[format!("set {} after-{n}", keys[n])]);
+    for (n, key) in keys.iter().enumerate().take(40) {
+        run(&engine, &[format!("set {key} after-{n}")]);
     }
     engine.log().expect("a log").sync().expect("it syncs");
     let shown = engine.digest(NOW_MS).0;

@@ -8,7 +8,7 @@ use tests::cluster::await_that;
 use tests::server::{Server, binary};
 
 /// Every flag of `atoll serve`.
-const FLAGS: [&str; 19] = [
+const FLAGS: [&str; 21] = [
     "--bind",
     "--port",
     "--unixsocket",
@@ -17,6 +17,8 @@ const FLAGS: [&str; 19] = [
     "--threads",
     "--databases",
     "--maxclients",
+    "--maxmemory",
+    "--maxmemory-policy",
     "--timeout",
     "--region",
     "--cluster-port",
@@ -64,6 +66,8 @@ fn unknown_and_malformed_flags_are_refused_by_name() {
     refused(&["--threads", "many"], &[], &["--threads", "many"]);
     refused(&["--databases", "0"], &[], &["--databases", "0"]);
     refused(&["--maxclients", "0"], &[], &["--maxclients", "0"]);
+    refused(&["--maxmemory", "plenty"], &[], &["--maxmemory", "plenty"]);
+    refused(&["--maxmemory-policy", "lru"], &[], &["--maxmemory-policy", "lru", "allkeys-lru"]);
     refused(&["--timeout", "-5"], &[], &["-5"]);
     refused(&["--log-level", "loud"], &[], &["--log-level", "loud"]);
     refused(&["--log-format", "xml"], &[], &["--log-format", "xml"]);

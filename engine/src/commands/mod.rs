@@ -25,10 +25,11 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 8] = [
+pub static TABLE: [&[CommandSpec]; 9] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
+    facts::memory::SPECS,
     facts::generic::SPECS,
     facts::string::SPECS,
     facts::set::SPECS,

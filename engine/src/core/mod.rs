@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod digest;
+mod evict;
 mod expire;
 mod locks;
 mod open;
@@ -31,6 +32,7 @@ use crate::replication::horizon::Horizon;
 use crate::replication::nack::Nack;
 use crate::replication::stability::Stability;
 use crate::safety::RangeRules;
+use crate::state::footprint::Overhead;
 use crate::state::shard::{Shard, ShardStats, World};
 use crate::state::table::{EntryPtr, SHARDS, shard_of};
 use crate::state::watch::WatchFlag;
@@ -43,6 +45,7 @@ pub use checkpoint::{
     CheckpointDone, CheckpointError, CheckpointFacts, CheckpointPolicy, CheckpointStatus, inspect_checkpoint,
 };
 pub use digest::key_digest;
+pub use evict::{POLICIES, Policy, Pool};
 pub use locks::LockPlan;
 pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};
 pub use remote::{decode_members, replica};
@@ -116,6 +119,8 @@ pub struct Engine {
     databases: Box<[AtomicU32]>,
     swaps: Mutex<remote::Swaps>,
     random: AtomicU64,
+    /// [`crate::state::access::Lfu`] as one word.
+    lfu: AtomicU64,
     expire_at: AtomicU32,
     pub active_expire: AtomicBool,
     string_bytes_max: AtomicU64,
@@ -218,6 +223,8 @@ impl Engine {
             origin,
             hash_of: &move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed),
             indexed: self.config.index,
+            lfu: self.lfu(),
+            counted: false,
         })
     }
 
@@ -227,6 +234,15 @@ impl Engine {
         self.shards.iter().fold((0, 0), |(keys, expires), shard| {
             let shard = shard.lock();
             (keys + shard.len(db) as u64, expires + shard.expires(db) as u64)
+        })
+    }
+
+    /// What a database's keys (client's number) cost besides names and values.
+    pub fn overhead(&self, db: u32) -> Overhead {
+        let db = self.physical(db);
+        self.shards.iter().fold(Overhead::default(), |sum, shard| {
+            let more = shard.lock().overhead(db);
+            Overhead { main: sum.main + more.main, expires: sum.expires + more.expires }
         })
     }
 

@@ -23,6 +23,7 @@ use crate::replication::horizon::Horizon;
 use crate::replication::nack::{Nack, NackConfig};
 use crate::replication::stability::Stability;
 use crate::safety::RangeRules;
+use crate::state::access::Lfu;
 
 /// When appended effects are made durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -54,6 +55,10 @@ pub struct EngineConfig {
     pub segment_bytes: u64,
     /// Bytes held of batches that wait for a gap to close.
     pub horizon_bytes_max: usize,
+    /// How uses of keys are counted, when the policy in force at the start is LFU.
+    pub lfu: Option<Lfu>,
+    /// The block that the allocator takes for a request, both in bytes.
+    pub block_bytes: fn(usize) -> usize,
     /// Keep the ordered index (off only to measure its cost).
     pub index: bool,
     /// Keep the log (off only to measure its cost: nothing survives).
@@ -76,6 +81,8 @@ impl Default for EngineConfig {
             random_seed: 0,
             segment_bytes: 64 << 20,
             horizon_bytes_max: 64 << 20,
+            lfu: None,
+            block_bytes: |bytes| bytes.next_multiple_of(8),
             index: true,
             log: true,
             keeps_log: false,
@@ -243,6 +250,7 @@ impl Engine {
             databases: (0..databases).map(AtomicU32::new).collect(),
             swaps: Mutex::new(Swaps::default()),
             random: AtomicU64::new(config.random_seed),
+            lfu: AtomicU64::new(Lfu::to_bits(config.lfu)),
             expire_at: AtomicU32::new(0),
             active_expire: AtomicBool::new(true),
             string_bytes_max: AtomicU64::new(512 << 20),

@@ -16,8 +16,9 @@ use super::write::STAGED_MAX;
 use super::{Engine, LockPlan, Turn};
 use crate::effect::{Deps, Effect, Expiry, Op};
 use crate::refusal::Refusal;
+use crate::state::access::{self, Lfu};
 use crate::state::set::SetValue;
-use crate::state::shard::Shard;
+use crate::state::shard::{Shard, World};
 use crate::state::table::{Entry, shard_of};
 use crate::state::value::{Kind, ValueRef};
 use crate::state::watch::WatchFlag;
@@ -39,6 +40,9 @@ pub struct Unit<'e> {
     stage: Option<MutexGuard<'e, Stage>>,
     emitted: u64,
     touch: bool,
+    lfu: Option<Lfu>,
+    /// Hash of the key whose use was counted last.
+    counted: Option<u64>,
     _apply: Option<MutexGuard<'e, ()>>,
 }
 
@@ -72,6 +76,8 @@ impl Engine {
             stage: None,
             emitted: 0,
             touch: true,
+            lfu: self.lfu(),
+            counted: None,
             _apply: apply,
         }
     }
@@ -127,7 +133,7 @@ impl<'e> Unit<'e> {
 
     #[inline]
     fn live(&mut self, key: &Key<'_>) -> Option<Entry<'_>> {
-        let (now_ms, touch) = (self.now_ms, self.touch);
+        let (now_ms, touch, lfu) = (self.now_ms, self.touch, self.lfu);
         let engine = self.engine;
         let shard = self.locks.shard(key.hash);
         // Two lookups: the borrow of a found entry may not outlive a purge.
@@ -135,7 +141,14 @@ impl<'e> Unit<'e> {
             Some(mut entry) if entry.kind().is_some() => {
                 let dead = entry.expiry().reached(now_ms);
                 if !dead && touch {
-                    entry.touch(now_ms / 1000);
+                    let now_s = now_ms / 1000;
+                    entry.set_access(match lfu {
+                        None => now_s as u32,
+                        Some(lfu) => {
+                            self.counted = Some(key.hash);
+                            lfu.used(entry.access(), now_s, engine.random())
+                        }
+                    });
                 }
                 Some(dead)
             }
@@ -210,8 +223,27 @@ impl<'e> Unit<'e> {
 
     /// Seconds since a live key was last read or written (OBJECT IDLETIME).
     pub fn idle_seconds(&mut self, key: &Key<'_>) -> Option<u64> {
-        let now = (self.now_ms / 1000) & 0xff_ffff;
-        Some(now.wrapping_sub(u64::from(self.live(key)?.access_seconds())) & 0xff_ffff)
+        let now_s = self.now_ms / 1000;
+        Some(access::idle_seconds(self.live(key)?.access(), now_s))
+    }
+
+    /// How often a live key is used (OBJECT FREQ): the outer `None` for no key, the inner for a policy that does not count.
+    pub fn frequency(&mut self, key: &Key<'_>) -> Option<Option<u8>> {
+        let (now_s, lfu) = (self.now_ms / 1000, self.lfu);
+        let bits = self.live(key)?.access();
+        Some(lfu.map(|lfu| lfu.count(bits, now_s)))
+    }
+
+    /// Uses of keys are counted: idle times are not known.
+    pub fn counts_uses(&self) -> bool {
+        self.lfu.is_some()
+    }
+
+    /// Bytes that a live key takes, a collection's members by the mean of `samples` of them (0 = all).
+    pub fn footprint(&mut self, key: &Key<'_>, samples: usize) -> Option<usize> {
+        self.live(key)?;
+        let block = self.engine.config.block_bytes;
+        self.locks.shard(key.hash).footprint(key.db, key.hash, key.bytes, samples, block)
     }
 
     /// The assignment that an overlay emitted now lies on; [`EffectId::STABLE`] when no unstable one made the value, `None` when there
@@ -257,11 +289,9 @@ impl<'e> Unit<'e> {
         let effect = Effect { hlc, db: key.db, key: key.bytes, deps, fresh, op };
         let id = stage.push(&effect);
         self.emitted += 1;
+        let counted = self.counted == Some(key.hash);
         engine.with_world(engine.own_origin, |world| {
-            shard.fold(key.hash, id, &effect, world);
-            if let Some(mut entry) = shard.find(key.db, key.hash, key.bytes) {
-                entry.touch(now_ms / 1000);
-            }
+            shard.fold(key.hash, id, &effect, &World { counted, ..world.clone() });
         });
     }
 

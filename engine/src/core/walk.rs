@@ -248,9 +248,13 @@ impl Unit<'_> {
 }
 
 impl Engine {
-    /// Background upkeep: frees dead keys that an index still holds. Returns true when more is to do.
-    pub fn sweep_indexes(&self) -> bool {
+    /// Background upkeep: frees dead keys that an index still holds, be they few when `eager`. Returns true when more is
+    /// to do.
+    pub fn sweep_indexes(&self, eager: bool) -> bool {
         let mut more = false;
+        if eager {
+            self.shards.iter().for_each(|shard| shard.lock().free_soon());
+        }
         for (db, index) in self.indexes.iter().enumerate() {
             let mut dead = 0;
             for shard in &self.shards {
@@ -258,7 +262,11 @@ impl Engine {
             }
             let mut index = index.lock();
             index.note_dead(dead);
-            if index.wants_sweep() {
+            if eager {
+                // Keys that died before they were merged are found in the run.
+                more |= index.merge_step(MERGE_STEP, free_dead) > 0;
+            }
+            if eager || index.wants_sweep() {
                 more |= !index.sweep_step(MERGE_STEP, free_dead);
             }
         }

@@ -4,6 +4,7 @@ use crate::core::{Engine, LockPlan, Turn, Unit};
 use crate::refusal::Refusal;
 use crate::session::meter::Meter;
 use crate::session::{Server, Session};
+use crate::state::footprint::Overhead;
 use crate::state::shard::ShardStats;
 
 /// The unit of the transaction that a session command runs in.
@@ -25,13 +26,16 @@ pub(crate) struct Census {
     pub shards: ShardStats,
     pub windows: usize,
     pub unstable: usize,
+    /// By client's database number.
+    pub overheads: Vec<Overhead>,
 }
 
 impl Census {
     pub fn take(engine: &Engine) -> Self {
         let (shards, windows, unstable) = engine.shard_stats();
         let databases = (0..engine.databases()).map(|db| engine.db_len(db)).collect();
-        Census { databases, shards, windows, unstable }
+        let overheads = (0..engine.databases()).map(|db| engine.overhead(db)).collect();
+        Census { databases, shards, windows, unstable, overheads }
     }
 }
 

@@ -186,6 +186,16 @@ impl Clients {
         self.cards.lock().len()
     }
 
+    /// Bytes of all cards and of what waits in buffers and queues.
+    pub fn memory(&self) -> u64 {
+        let cards = self.cards.lock();
+        let sum = cards.values().map(|card| {
+            let p = card.published.lock();
+            p.input_bytes + p.output_bytes + p.multi_bytes + size_of::<ClientCard>()
+        });
+        sum.sum::<usize>() as u64
+    }
+
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

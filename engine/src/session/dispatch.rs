@@ -159,7 +159,7 @@ impl Session {
             return Admitted::Refuse(refusal.text().as_bytes().to_vec());
         }
         let grows = || spec.flags.has(Flags::DENYOOM) || (spec.name == "exec" && self.queue_grows());
-        if server.is_memory_full() && grows() {
+        if server.has_memory_limit() && grows() && !server.make_room(turn) {
             return Admitted::refuse("OOM command not allowed when used memory > 'maxmemory'.");
         }
         match server.paused(turn.now_ms) {

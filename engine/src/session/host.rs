@@ -15,6 +15,8 @@ pub struct ProcessFacts {
     /// Bytes.
     pub memory_total: u64,
     pub allocator: &'static str,
+    /// Bytes allocated before the log was opened.
+    pub allocated_at_start: u64,
     pub build: String,
 }
 
@@ -23,6 +25,8 @@ pub struct ProcessFacts {
 pub struct ProcessUsage {
     /// Resident bytes.
     pub rss: u64,
+    /// Bytes that the allocator holds ready, handed out or not.
+    pub committed: u64,
     pub cpu_user_us: u64,
     pub cpu_system_us: u64,
 }
@@ -43,6 +47,12 @@ pub trait Host: Send + Sync {
     fn facts(&self) -> &ProcessFacts;
 
     fn usage(&self) -> ProcessUsage;
+
+    /// Bytes now allocated. Cheap: asked for before every command that adds data while there is a limit.
+    fn allocated(&self) -> u64;
+
+    /// Gives memory that holds nothing back to the system (MEMORY PURGE).
+    fn release_memory(&self);
 
     /// A steady clock for durations, microseconds.
     fn monotonic_us(&self) -> u64;

@@ -10,7 +10,7 @@ use super::config::{Config, ConfigRefusal};
 use super::host::Host;
 use super::meter::Counters;
 use super::slowlog::SlowLog;
-use crate::core::{CheckpointDone, CheckpointError, CheckpointPolicy, Engine, Fsync};
+use crate::core::{CheckpointDone, CheckpointError, CheckpointPolicy, Engine, Fsync, Pool};
 
 /// Traffic, counted by the reactors.
 #[derive(Default, Debug)]
@@ -52,7 +52,6 @@ const SAMPLES: usize = 16;
 struct Sampler {
     /// (ms, calls, in, out) at each sample, oldest first.
     samples: std::collections::VecDeque<(u64, u64, u64, u64)>,
-    rss_peak: u64,
 }
 
 /// See the module.
@@ -66,8 +65,8 @@ pub struct Server {
     pub slowlog: SlowLog,
     pause: Pause,
     sampler: Mutex<Sampler>,
-    memory_full: AtomicBool,
-    rss_at_start: AtomicU64,
+    pub(super) memory_peak: AtomicU64,
+    pub(super) eviction: Mutex<Pool>,
     pub started_ms: u64,
 }
 
@@ -83,11 +82,12 @@ impl Server {
             slowlog: SlowLog::default(),
             pause: Pause::default(),
             sampler: Mutex::default(),
-            memory_full: AtomicBool::new(false),
-            rss_at_start: AtomicU64::new(0),
+            memory_peak: AtomicU64::new(0),
+            eviction: Mutex::default(),
             started_ms: now_ms,
         };
         server.engine.set_string_bytes_max(server.config.live().bulk_bytes_max.load(Relaxed));
+        server.engine.set_lfu(server.config.live().lfu());
         server.plan_checkpoints();
         server
     }
@@ -125,7 +125,9 @@ impl Server {
                 "proto-max-bulk-len" => {
                     self.engine.set_string_bytes_max(self.config.live().bulk_bytes_max.load(Relaxed));
                 }
-                "maxmemory" => _ = self.weigh(),
+                "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => {
+                    self.engine.set_lfu(self.config.live().lfu());
+                }
                 "save" | "checkpoint-interval" | "checkpoint-log-size" | "log-retention-size" => {
                     self.plan_checkpoints();
                 }
@@ -168,29 +170,12 @@ impl Server {
     pub fn sample(&self, now_ms: u64) {
         let calls = self.counters.calls();
         let (inward, outward) = (self.traffic.bytes_in.load(Relaxed), self.traffic.bytes_out.load(Relaxed));
-        let rss = self.weigh();
+        self.memory_used();
         let mut sampler = self.sampler.lock();
-        sampler.rss_peak = sampler.rss_peak.max(rss);
         sampler.samples.push_back((now_ms, calls, inward, outward));
         if sampler.samples.len() > SAMPLES {
             sampler.samples.pop_front();
         }
-    }
-
-    /// Compares the process' resident bytes with `maxmemory`; returns them.
-    fn weigh(&self) -> u64 {
-        let rss = self.host.usage().rss;
-        // What the empty process took counts for nothing, as in Redis' figure, which is of the allocator.
-        let _ = self.rss_at_start.compare_exchange(0, rss, Relaxed, Relaxed);
-        let used = rss.saturating_sub(self.rss_at_start.load(Relaxed));
-        let max = self.config.live().memory_max.load(Relaxed);
-        self.memory_full.store(max > 0 && used > max, Relaxed);
-        rss
-    }
-
-    /// More came to be resident since the start than `maxmemory` allows, when last looked at: a few times a second.
-    pub fn is_memory_full(&self) -> bool {
-        self.memory_full.load(Relaxed)
     }
 
     pub fn rates(&self) -> Rates {
@@ -207,11 +192,6 @@ impl Server {
         }
     }
 
-    /// Most resident memory seen, bytes.
-    pub fn rss_peak(&self) -> u64 {
-        self.sampler.lock().rss_peak
-    }
-
     /// CONFIG RESETSTAT.
     pub fn reset_stats(&self, keyspace: crate::state::shard::ShardStats) {
         self.counters.reset();
@@ -223,7 +203,6 @@ impl Server {
         }
         let mut sampler = self.sampler.lock();
         sampler.samples.clear();
-        sampler.rss_peak = 0;
         drop(sampler);
         self.engine.reset_stats(keyspace);
     }

@@ -151,7 +151,7 @@ fn wanted(queue: &Queue, watch: Option<&WatchFlag>, server: &Server) -> Wanted {
             Scope::None => {}
         }
         match spec.name {
-            "info" | "resetstat" => wanted.census = true,
+            "info" | "resetstat" | "stats" => wanted.census = true,
             // DEBUG OBJECT reads a key that its specification does not name.
             "debug" => wanted.hashes.extend(args.get(2).map(|key| engine.key_hash(key))),
             _ => {}

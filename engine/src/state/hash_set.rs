@@ -29,9 +29,12 @@ impl HashSet {
         self.len
     }
 
-    pub fn heap_bytes(&self) -> usize {
-        let members: usize = self.slots.iter().flatten().map(|s| s.member.len().next_multiple_of(8)).sum();
-        self.slots.capacity() * size_of::<Option<Slot>>() + members
+    /// Bytes out of line, in blocks of the allocator; members by the mean of the first `samples` (0 = all).
+    pub fn heap_bytes(&self, samples: usize, block: fn(usize) -> usize) -> usize {
+        let looked = if samples == 0 { self.len } else { samples.min(self.len) };
+        let members: usize = self.iter().take(looked).map(|m| block(m.len())).sum();
+        let slots = block(self.slots.capacity() * size_of::<Option<Slot>>());
+        slots + (members * self.len).checked_div(looked).unwrap_or(0)
     }
 
     fn home(&self, hash: u32) -> usize {

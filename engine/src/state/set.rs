@@ -72,14 +72,15 @@ impl SetValue {
         }
     }
 
-    /// Bytes out of line.
-    pub fn heap_bytes(&self) -> usize {
+    /// Bytes out of line, in blocks of the allocator; members of a table by the mean of `samples` of them (0 = all).
+    pub fn heap_bytes(&self, samples: usize, block: fn(usize) -> usize) -> usize {
+        let array = |bytes: usize| if bytes == 0 { 0 } else { block(bytes) };
         match &self.0 {
-            Repr::Ints16(v) => v.capacity() * 2,
-            Repr::Ints32(v) => v.capacity() * 4,
-            Repr::Ints64(v) => v.capacity() * 8,
-            Repr::Packed { bytes, .. } => bytes.capacity(),
-            Repr::Table(table) => table.heap_bytes(),
+            Repr::Ints16(v) => array(v.capacity() * 2),
+            Repr::Ints32(v) => array(v.capacity() * 4),
+            Repr::Ints64(v) => array(v.capacity() * 8),
+            Repr::Packed { bytes, .. } => array(bytes.capacity()),
+            Repr::Table(table) => block(size_of::<HashSet>()) + table.heap_bytes(samples, block),
         }
     }
 

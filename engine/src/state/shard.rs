@@ -13,6 +13,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use hashbrown::HashMap;
 use proto::{EffectId, Frontier, Hlc};
 
+use super::access::{self, Lfu};
 use super::table::{Entry, EntryPtr, Table};
 use super::watch::Watchers;
 use crate::effect::{Effect, Expiry, Op, Payload};
@@ -25,7 +26,7 @@ const LINGERING_STEP: usize = 16;
 
 /// Pointers are well spread after a multiplication.
 #[derive(Default)]
-struct PointerHasher(u64);
+pub(super) struct PointerHasher(u64);
 
 impl Hasher for PointerHasher {
     fn finish(&self) -> u64 {
@@ -45,7 +46,7 @@ impl Hasher for PointerHasher {
 }
 
 /// The commonest window by far: one assignment that saw everything before it.
-enum Slot {
+pub(super) enum Slot {
     Assigned { id: EffectId, hlc: Hlc },
     Open(Box<Window>),
 }
@@ -64,6 +65,25 @@ pub(crate) struct World<'a> {
     pub hash_of: &'a dyn Fn(&[u8]) -> u64,
     /// The ordered index is kept.
     pub indexed: bool,
+    /// How uses are counted, under an LFU policy.
+    pub lfu: Option<Lfu>,
+    /// The command that emits the effect has counted its use of the key.
+    pub counted: bool,
+}
+
+impl World<'_> {
+    /// An effect is a use of its key, wherever it came from: a node must not evict what another one works with.
+    fn note_use(&self, entry: &mut Entry<'_>, is_new: bool, effect: &Effect<'_>, id: EffectId) {
+        let at_s = effect.hlc.ms() / 1000;
+        entry.set_access(match self.lfu {
+            None if is_new => at_s as u32,
+            None => access::later(entry.access(), at_s),
+            Some(_) if is_new => Lfu::fresh(at_s),
+            Some(_) if self.counted => return,
+            // The coin is the effect's number, mixed.
+            Some(lfu) => lfu.used(entry.access(), at_s, id.seq.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32),
+        });
+    }
 }
 
 /// Counters of one shard, added up for INFO.
@@ -72,6 +92,7 @@ pub struct ShardStats {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    pub evicted: u64,
     pub forks: u64,
     pub clashes: u64,
     pub late: u64,
@@ -83,6 +104,7 @@ impl ShardStats {
             hits: op(self.hits, other.hits),
             misses: op(self.misses, other.misses),
             expired: op(self.expired, other.expired),
+            evicted: op(self.evicted, other.evicted),
             forks: op(self.forks, other.forks),
             clashes: op(self.clashes, other.clashes),
             late: op(self.late, other.late),
@@ -111,14 +133,14 @@ pub(crate) struct Part {
 /// See the module.
 #[derive(Default)]
 pub struct Shard {
-    parts: Vec<Part>,
-    windows: HashMap<EntryPtr, Slot, BuildHasherDefault<PointerHasher>>,
+    pub(super) parts: Vec<Part>,
+    pub(super) windows: HashMap<EntryPtr, Slot, BuildHasherDefault<PointerHasher>>,
     /// Folded effects in order of arrival, each with the key whose window it is in. Without a key: an effect that cancelled and left no
     /// window. Nothing that arrived after it is pruned before it is stable, for others may still write on what it cancelled.
     unstable: VecDeque<(Option<EntryPtr>, EffectId)>,
     /// Keys whose window is stable but must stay for a time; looked at again now and then.
     lingering: VecDeque<EntryPtr>,
-    due: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    pub(super) due: BinaryHeap<Reverse<(u64, u64, u32)>>,
     pub(crate) watchers: Watchers,
     pub stats: ShardStats,
     /// Dead entries that the index's run still holds, per database; told to it at the next merge.
@@ -244,6 +266,7 @@ impl Shard {
             }
         }
         entry.set_tip(world.origin, id.seq.0);
+        world.note_use(&mut entry, !had_value, effect, id);
         self.settle(entry, hash, db, had_value, had_expiry, world);
     }
 

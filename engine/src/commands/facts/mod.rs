@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod generic;
+pub mod memory;
 pub mod monitor;
 pub mod server;
 pub mod set;

@@ -46,6 +46,11 @@ pub fn object_refcount(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<
 
 pub fn object_idletime(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     of_key(unit, args, reply, |unit, reply| {
+        if unit.counts_uses() {
+            return Err(Refusal::Text(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
         let key = unit.key(args[2]);
         reply.integer(unit.idle_seconds(&key).unwrap_or(0) as i64);
         Ok(())
@@ -53,7 +58,12 @@ pub fn object_idletime(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<
 }
 
 pub fn object_freq(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    of_key(unit, args, reply, |_, _| {
+    of_key(unit, args, reply, |unit, reply| {
+        let key = unit.key(args[2]);
+        if let Some(Some(count)) = unit.frequency(&key) {
+            reply.integer(i64::from(count));
+            return Ok(());
+        }
         Err(Refusal::Text(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
         ))

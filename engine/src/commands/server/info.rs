@@ -47,14 +47,14 @@ pub fn info(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Res
 }
 
 /// Lines of `name:value`.
-struct Lines<'a>(&'a mut String);
+pub(super) struct Lines<'a>(&'a mut String);
 
 impl Lines<'_> {
-    fn put(&mut self, name: &str, value: impl std::fmt::Display) {
+    pub(super) fn put(&mut self, name: &str, value: impl std::fmt::Display) {
         let _ = write!(self.0, "{name}:{value}\r\n");
     }
 
-    fn zeros(&mut self, names: &[&str]) {
+    pub(super) fn zeros(&mut self, names: &[&str]) {
         names.iter().for_each(|name| self.put(name, 0));
     }
 }
@@ -69,7 +69,7 @@ fn section(call: &Call<'_>, name: &str, text: &mut String) {
     match name {
         "server" => server(call, lines),
         "clients" => clients(call, lines),
-        "memory" => memory(call, lines),
+        "memory" => super::memory::info_memory(call, lines),
         "persistence" => persistence(call, lines),
         "stats" => stats(call, lines),
         "replication" => replication(call, lines),
@@ -142,7 +142,7 @@ fn clients(call: &Call<'_>, lines: &mut Lines<'_>) {
 }
 
 /// Bytes as Redis prints them for people.
-fn human(bytes: u64) -> String {
+pub(super) fn human(bytes: u64) -> String {
     let units = ["K", "M", "G", "T", "P"];
     if bytes < 1024 {
         return format!("{bytes}B");
@@ -154,42 +154,6 @@ fn human(bytes: u64) -> String {
         unit += 1;
     }
     format!("{value:.2}{}", units[unit])
-}
-
-fn memory(call: &Call<'_>, lines: &mut Lines<'_>) {
-    let (server, facts) = (call.server, call.server.host().facts());
-    let rss = server.host().usage().rss;
-    let peak = server.rss_peak().max(rss);
-    let percent = rss as f64 * 100.0 / peak.max(1) as f64;
-    for (name, bytes) in [("used_memory", rss), ("used_memory_rss", rss), ("used_memory_peak", peak)] {
-        lines.put(name, bytes);
-        lines.put(&format!("{name}_human"), human(bytes));
-    }
-    lines.put("used_memory_peak_perc", format_args!("{percent:.2}%"));
-    lines.zeros(&["used_memory_overhead", "used_memory_startup"]);
-    lines.put("used_memory_dataset", rss);
-    lines.put("used_memory_dataset_perc", "100.00%");
-    lines.put("total_system_memory", facts.memory_total);
-    lines.put("total_system_memory_human", human(facts.memory_total));
-    lines.zeros(&[
-        "used_memory_lua",
-        "used_memory_scripts",
-        "number_of_cached_scripts",
-        "number_of_functions",
-    ]);
-    let memory_max = server.config.live().memory_max.load(Relaxed);
-    lines.put("maxmemory", memory_max);
-    lines.put("maxmemory_human", human(memory_max));
-    lines.put("maxmemory_policy", server.config.text("maxmemory-policy"));
-    lines.put("mem_fragmentation_ratio", "1.00");
-    lines.zeros(&[
-        "mem_fragmentation_bytes",
-        "mem_not_counted_for_evict",
-        "mem_clients_normal",
-        "mem_aof_buffer",
-    ]);
-    lines.put("mem_allocator", facts.allocator);
-    lines.zeros(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"]);
 }
 
 fn persistence(call: &Call<'_>, lines: &mut Lines<'_>) {
@@ -272,7 +236,8 @@ fn stats(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("rejected_connections", traffic.rejected.load(Relaxed));
     lines.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
     lines.put("expired_keys", shards.expired);
-    lines.zeros(&["evicted_keys", "evicted_clients"]);
+    lines.put("evicted_keys", shards.evicted);
+    lines.put("evicted_clients", 0);
     lines.put("keyspace_hits", shards.hits);
     lines.put("keyspace_misses", shards.misses);
     lines.zeros(&["pubsub_channels", "pubsub_patterns", "latest_fork_usec", "total_forks"]);

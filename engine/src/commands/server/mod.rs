@@ -6,6 +6,7 @@ mod debug;
 mod docs;
 mod info;
 mod lolwut;
+mod memory;
 mod monitor;
 mod persistence;
 
@@ -24,6 +25,7 @@ pub use debug::debug;
 pub use docs::command_docs;
 pub use info::info;
 pub use lolwut::lolwut;
+pub use memory::{memory_doctor, memory_help, memory_malloc_stats, memory_purge, memory_stats, memory_usage};
 pub use monitor::{
     latency_doctor, latency_graph, latency_help, latency_histogram, latency_history, latency_latest,
     latency_reset, slowlog_get, slowlog_help, slowlog_len, slowlog_reset,

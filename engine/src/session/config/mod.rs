@@ -5,11 +5,13 @@
 mod settings;
 mod value;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::core::{POLICIES, Policy};
 use crate::glob;
+use crate::state::access::Lfu;
 use settings::{Change, SETTINGS};
 pub use value::{OutputLimit, parse_bytes};
 
@@ -31,8 +33,31 @@ pub struct Live {
     pub slowlog_us: AtomicI64,
     pub slowlog_len_max: AtomicU64,
     pub databases: AtomicU32,
-    /// Resident bytes past which commands that add data are refused, 0 = none.
+    /// Allocated bytes past which keys are evicted and commands that add data refused, 0 = none.
     pub memory_max: AtomicU64,
+    /// Place in [`POLICIES`].
+    pub eviction_policy: AtomicUsize,
+    /// Keys looked at for each one evicted.
+    pub eviction_samples: AtomicUsize,
+    /// How long a command may go on evicting, 0 to 100.
+    pub eviction_tenacity: AtomicU32,
+    pub lfu_log_factor: AtomicU32,
+    pub lfu_decay_minutes: AtomicU32,
+}
+
+impl Live {
+    /// The policy in force; `None` evicts nothing.
+    pub fn policy(&self) -> Option<Policy> {
+        Policy::at(self.eviction_policy.load(Relaxed))
+    }
+
+    /// How uses are to be counted; `None` under a policy that does not.
+    pub fn lfu(&self) -> Option<Lfu> {
+        self.policy().filter(|policy| policy.counts_uses()).map(|_| Lfu {
+            log_factor: self.lfu_log_factor.load(Relaxed),
+            decay_minutes: self.lfu_decay_minutes.load(Relaxed),
+        })
+    }
 }
 
 /// Why CONFIG SET took nothing.
@@ -162,6 +187,14 @@ impl Config {
             "slowlog-max-len" => live.slowlog_len_max.store(number(), Relaxed),
             "databases" => live.databases.store(number() as u32, Relaxed),
             "maxmemory" => live.memory_max.store(number(), Relaxed),
+            "maxmemory-policy" => {
+                let place = POLICIES.iter().position(|p| *p == text).unwrap_or(POLICIES.len() - 1);
+                live.eviction_policy.store(place, Relaxed);
+            }
+            "maxmemory-samples" => live.eviction_samples.store(number() as usize, Relaxed),
+            "maxmemory-eviction-tenacity" => live.eviction_tenacity.store(number() as u32, Relaxed),
+            "lfu-log-factor" => live.lfu_log_factor.store(number() as u32, Relaxed),
+            "lfu-decay-time" => live.lfu_decay_minutes.store(number() as u32, Relaxed),
             "client-output-buffer-limit" => {
                 let limits = value::output_limits(&text).unwrap_or_default();
                 let normal = limits[0].unwrap_or_default();

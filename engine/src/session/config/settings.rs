@@ -1,5 +1,7 @@
 //! Every setting, with its kind, default and whether it may change at run time.
 
+use crate::core::POLICIES;
+
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -119,21 +121,8 @@ pub static SETTINGS: &[Setting] = &[
     live("loglevel", Kind::Choice(&["debug", "verbose", "notice", "warning"]), "notice"),
     live("maxclients", Kind::Integer { min: 1, max: u32::MAX as i64 }, "10000"),
     live("maxmemory", BYTES, "0"),
-    only(
-        "maxmemory-policy",
-        Kind::Choice(&[
-            "volatile-lru",
-            "volatile-lfu",
-            "volatile-random",
-            "volatile-ttl",
-            "allkeys-lru",
-            "allkeys-lfu",
-            "allkeys-random",
-            "noeviction",
-        ]),
-        "noeviction",
-        "nothing is evicted yet",
-    ),
+    live("maxmemory-eviction-tenacity", Kind::Integer { min: 0, max: 100 }, "10"),
+    live("maxmemory-policy", Kind::Choice(&POLICIES), "noeviction"),
     live("maxmemory-samples", Kind::Integer { min: 1, max: i32::MAX as i64 }, "5"),
     live("min-replicas-max-lag", COUNT, "10"),
     only("min-replicas-to-write", COUNT, "0", "there are no replicas in Redis' sense"),

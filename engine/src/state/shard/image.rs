@@ -243,7 +243,7 @@ impl Shard {
                 }
                 varint::put(scratch, u64::from(origin));
                 varint::put(scratch, seq);
-                scratch.extend_from_slice(&entry.access_seconds().to_le_bytes()[..3]);
+                scratch.extend_from_slice(&entry.access().to_le_bytes()[..3]);
                 varint::put_bytes(scratch, entry.key());
                 if expiry != Expiry::NEVER {
                     put_expiry(scratch, expiry);
@@ -375,7 +375,7 @@ impl Shard {
         entry.set_raw(flags & RAW != 0);
         entry.set_text(flags & TEXT != 0);
         entry.set_tip(origin, seq);
-        entry.touch(u64::from(access));
+        entry.set_access(access);
         entry.set_windowed(flags & (ASSIGNED | OPEN) != 0);
         if flags & ASSIGNED != 0 {
             let (id, hlc) = (fields.id()?, fields.hlc()?);

@@ -4,7 +4,7 @@
 //! tip u64 | meta u64 | [long key length u64] | key | room: [expiry u64] value, or pointer to Boxed
 //! ```
 //! `tip` = origin index (16 bits) above seq (48). `meta`, low to high: value length 11, room in 8-byte units 8, key length 11
-//! (2047 = long), flags 6, kind 4, access seconds 24.
+//! (2047 = long), flags 6, kind 4, access 24 (see [`crate::state::access`]).
 //!
 //! Invariants: key bytes and their place are immutable from creation to [`EntryPtr::free`]; everything else is read and
 //! written under the shard's lock, except the DEAD flag, which anyone holding the pointer may read.
@@ -13,9 +13,10 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use crate::effect::Expiry;
+use crate::state::access::ACCESS_MASK;
 use crate::state::value::{Kind, Value, ValueRef};
 
 const HEADER: usize = 16;
@@ -32,7 +33,6 @@ const KIND_AT: u32 = 36;
 /// Kinds take three bits.
 const KIND_MASK: u64 = 7;
 const ACCESS_AT: u32 = 40;
-const ACCESS_MASK: u64 = (1 << 24) - 1;
 
 /// Value (and expiry) live in a [`Boxed`], the room holds its address.
 const BOXED: u64 = 1 << FLAGS_AT;
@@ -48,6 +48,14 @@ const TEXT: u64 = 8 << KIND_AT;
 const IN_RUN: u64 = 16 << FLAGS_AT;
 /// Removed from the table; memory waits for the index to let go.
 const DEAD: u64 = 32 << FLAGS_AT;
+
+/// Bytes of entries that are dead and wait for their index, over all engines of the process, as the allocator counts.
+static DEAD_BYTES: AtomicI64 = AtomicI64::new(0);
+
+/// Bytes that removed keys still take until an ordered index lets go of them.
+pub fn dead_bytes() -> u64 {
+    DEAD_BYTES.load(Relaxed).max(0) as u64
+}
 
 /// Out-of-line value.
 struct Boxed {
@@ -157,6 +165,9 @@ impl EntryPtr {
         // SAFETY: by contract we are alone.
         let mut entry = unsafe { self.entry() };
         entry.clear();
+        if entry.flag(DEAD) {
+            DEAD_BYTES.fetch_sub(entry.inline_bytes() as i64, Relaxed);
+        }
         let (_, key_len) = self.key_place();
         let room = entry.room_bytes();
         // SAFETY: same layout as in `create`: rounding makes room + slack equal there and here.
@@ -239,14 +250,16 @@ impl<'t> Entry<'t> {
         self.set_meta(self.meta() & !(KIND_MASK << KIND_AT) | bits << KIND_AT);
     }
 
-    /// Low 24 bits of the second of the last access.
-    pub fn access_seconds(&self) -> u32 {
+    /// The access bits.
+    pub fn access(&self) -> u32 {
         (self.meta() >> ACCESS_AT) as u32
     }
 
-    pub fn touch(&mut self, now_seconds: u64) {
+    /// Sets the access bits, the low 24 of `access`.
+    pub fn set_access(&mut self, access: u32) {
         let meta = self.meta();
-        let touched = meta & !(ACCESS_MASK << ACCESS_AT) | (now_seconds & ACCESS_MASK) << ACCESS_AT;
+        let mask = u64::from(ACCESS_MASK) << ACCESS_AT;
+        let touched = meta & !mask | u64::from(access) << ACCESS_AT & mask;
         if touched != meta {
             self.set_meta(touched);
         }
@@ -287,6 +300,9 @@ impl<'t> Entry<'t> {
     /// Marks the entry removed and drops its value; the memory stays for the index.
     pub fn kill(&mut self) {
         self.clear();
+        if !self.flag(DEAD) {
+            DEAD_BYTES.fetch_add(self.inline_bytes() as i64, Relaxed);
+        }
         self.set_flag(DEAD, true);
     }
 
@@ -324,6 +340,11 @@ impl<'t> Entry<'t> {
     pub fn boxed_mut(&mut self) -> Option<&mut Value> {
         // SAFETY: owned by the entry, borrowed mutably with it.
         self.flag(BOXED).then(|| unsafe { &mut (*self.boxed()).value })
+    }
+
+    /// Bytes of the box, without what its value owns; 0 without one.
+    pub fn box_bytes(&self) -> usize {
+        if self.flag(BOXED) { size_of::<Boxed>() } else { 0 }
     }
 
     pub fn expiry(&self) -> Expiry {
@@ -461,8 +482,8 @@ mod tests {
                         assert_eq!(e.value(), Some(ValueRef::String(b"tiny")));
                         e.set_string(&[7; 4000], Expiry::NEVER);
                         assert_eq!(e.value(), Some(ValueRef::String(&[7; 4000])));
-                        e.touch(77);
-                        assert_eq!((e.access_seconds(), e.tip()), (77, (3, 1 << 40)));
+                        e.set_access(77);
+                        assert_eq!((e.access(), e.tip()), (77, (3, 1 << 40)));
                         assert_eq!(e.take_value(), Some(Value::String(vec![7; 4000])));
                         assert_eq!((e.value(), e.kind(), e.key()), (None, None, &key[..]));
                     });

@@ -9,7 +9,7 @@
 
 mod entry;
 
-pub use entry::{Entry, EntryPtr};
+pub use entry::{Entry, EntryPtr, dead_bytes};
 
 /// Hash bits that choose the shard.
 pub const SHARD_BITS: u32 = 10;
@@ -248,6 +248,21 @@ impl Table {
         for slot in self.slots.iter().filter(|s| **s > TOMBSTONE) {
             // SAFETY: live by the invariant; `&mut self` is the shard's lock.
             visit(unsafe { Self::pointer(*slot).entry() });
+        }
+    }
+
+    /// Visits entries from a place on (any number), once around at most, until `visit` says false.
+    pub fn around(&mut self, place: u64, mut visit: impl FnMut(Entry<'_>) -> bool) {
+        let capacity = self.slots.len();
+        if self.used == 0 {
+            return;
+        }
+        let start = (place % capacity as u64) as usize;
+        for at in (start..capacity).chain(0..start) {
+            // SAFETY: live by the invariant; `&mut self` is the shard's lock.
+            if self.slots[at] > TOMBSTONE && !visit(unsafe { Self::pointer(self.slots[at]).entry() }) {
+                return;
+            }
         }
     }
 
