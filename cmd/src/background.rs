@@ -1,8 +1,9 @@
 //! Housekeeping threads: the everysec sync, checkpoints, expiry, pruning.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::core::{CheckpointError, Engine, Fsync};
 use engine::session::Server;
@@ -14,6 +15,10 @@ const SYNC_EVERY: Duration = Duration::from_millis(1000);
 const TICK_EVERY: Duration = Duration::from_millis(20);
 /// Keys looked at per tick by active expiry.
 const EXPIRE_BUDGET: usize = 2000;
+/// A checkpoint rests so many times as long as it works.
+const CHECKPOINT_REST: f64 = 10.0;
+/// Work that took longer waited for the disk.
+const CHECKPOINT_REST_MAX: Duration = Duration::from_millis(1);
 /// Of the thread that takes checkpoints.
 const CHECKPOINT_NICE: i32 = 10;
 const SWEEP_TICKS: u64 = 50;
@@ -70,14 +75,53 @@ fn checkpoint_loop(server: &Server, life: &Life) {
     while !life.is_stopping() {
         rest(life, TICK_EVERY);
         if server.engine().checkpoint_due(process::now_ms()) {
-            checkpoint(server, &|| life.is_stopping());
+            let pace = Pace::new(server.engine());
+            checkpoint(server, &|| {
+                pace.rest();
+                life.is_stopping()
+            });
         }
+    }
+}
+
+/// Leaves most of a core to others: after each piece of work, a rest in proportion. A piece is far shorter than what the
+/// scheduler would let it run, so a reactor on the same core waits for one piece at most.
+/// Where the log grows faster than the checkpoint gets on, it rests less and less.
+struct Pace<'e> {
+    engine: &'e Engine,
+    since: Cell<Instant>,
+    pieces: Cell<u32>,
+    rest: Cell<f64>,
+}
+
+impl<'e> Pace<'e> {
+    fn new(engine: &'e Engine) -> Self {
+        Pace {
+            engine,
+            since: Cell::new(Instant::now()),
+            pieces: Cell::new(0),
+            rest: Cell::new(CHECKPOINT_REST),
+        }
+    }
+
+    fn rest(&self) {
+        let worked = self.since.get().elapsed();
+        self.pieces.set(self.pieces.get().wrapping_add(1));
+        if self.pieces.get().is_multiple_of(1024) {
+            let over = (self.engine.checkpoint_pressure() - 1.0).clamp(0.0, 2.0);
+            self.rest.set(CHECKPOINT_REST * (1.0 - over / 2.0));
+        }
+        let rest = worked.mul_f64(self.rest.get()).min(CHECKPOINT_REST_MAX);
+        if !rest.is_zero() {
+            std::thread::sleep(rest);
+        }
+        self.since.set(Instant::now());
     }
 }
 
 /// Takes one and logs what came of it.
 pub fn checkpoint(server: &Server, stop: &dyn Fn() -> bool) {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     match server.checkpoint(stop) {
         Ok(done) => tracing::info!(
             number = done.number,

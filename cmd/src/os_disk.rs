@@ -166,6 +166,12 @@ impl DiskFile for OsFile {
         self.file.sync_data().map_err(failed(Operation::Sync, &self.name))
     }
 
+    fn begin_write_back(&self, offset: u64, len: u64) {
+        use rustix::fs::{Advice, fadvise};
+        // What is not wanted any more the kernel begins to write, without a commit of the journal.
+        let _ = fadvise(&self.file, offset, std::num::NonZeroU64::new(len), Advice::DontNeed);
+    }
+
     fn truncate(&self, len: u64) -> Result<(), DiskError> {
         self.file.set_len(len).map_err(failed(Operation::Truncate, &self.name))
     }

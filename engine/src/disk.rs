@@ -91,4 +91,7 @@ pub trait DiskFile: Send + Sync {
     fn sync(&self) -> Result<(), DiskError>;
 
     fn truncate(&self, len: u64) -> Result<(), DiskError>;
+
+    /// A hint: these bytes are written and will not be read soon, so the disk may begin with them. Promises nothing.
+    fn begin_write_back(&self, _offset: u64, _len: u64) {}
 }

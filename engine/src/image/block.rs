@@ -7,9 +7,10 @@ use crate::log::{Damage, LogError};
 pub const BLOCK_MAGIC: u32 = u32::from_le_bytes(*b"ATIB");
 pub const BLOCK_HEADER_BYTES: usize = 28;
 /// A block is closed when it has grown past this.
-pub const BLOCK_BYTES: usize = 256 << 10;
-/// Written bytes are made durable in such steps, so that the disk has no mountain of them when the log wants to sync.
-const SYNC_BYTES: u64 = 8 << 20;
+pub const BLOCK_BYTES: usize = 64 << 10;
+/// The disk is asked to begin in such steps, so that it has no mountain of them when the log wants to sync. A sync here would make
+/// the log's appends wait for the file system's journal.
+const WRITE_BACK_BYTES: u64 = 1 << 20;
 
 /// Where a shard's image lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,7 +28,7 @@ pub struct BlockWriter {
     file: Box<dyn DiskFile>,
     number: u64,
     offset: u64,
-    synced: u64,
+    begun_upto: u64,
     /// Header and body of the block being filled.
     block: Vec<u8>,
     shard: u32,
@@ -38,7 +39,16 @@ pub struct BlockWriter {
 impl BlockWriter {
     /// Over an empty file.
     pub fn new(file: Box<dyn DiskFile>, number: u64) -> Self {
-        BlockWriter { file, number, offset: 0, synced: 0, block: Vec::new(), shard: 0, index: 0, begun: 0 }
+        BlockWriter {
+            file,
+            number,
+            offset: 0,
+            begun_upto: 0,
+            block: Vec::new(),
+            shard: 0,
+            index: 0,
+            begun: 0,
+        }
     }
 
     /// Begins a shard's extent.
@@ -74,9 +84,9 @@ impl BlockWriter {
         if self.block.capacity() > 4 * BLOCK_BYTES {
             self.block.shrink_to(BLOCK_BYTES);
         }
-        if self.offset - self.synced >= SYNC_BYTES {
-            self.file.sync()?;
-            self.synced = self.offset;
+        if self.offset - self.begun_upto >= WRITE_BACK_BYTES {
+            self.file.begin_write_back(self.begun_upto, self.offset - self.begun_upto);
+            self.begun_upto = self.offset;
         }
         Ok(())
     }
@@ -125,7 +135,7 @@ impl<'f> BlockReader<'f> {
             return Ok(None);
         }
         // The whole block with one read where it has the usual size.
-        let want = left.min(BLOCK_BYTES as u64 + (64 << 10)) as usize;
+        let want = left.min(BLOCK_BYTES as u64 + (16 << 10)) as usize;
         self.block.resize(want, 0);
         let read = self.file.read_at(&mut self.block, here)?;
         if read < BLOCK_HEADER_BYTES {

@@ -37,6 +37,8 @@ pub struct Bench {
 pub struct Scale {
     /// Keys in the keyspace.
     pub keys: u64,
+    /// Keys of the rows about recovery and checkpoints.
+    pub many_keys: u64,
     pub warmup: Duration,
     pub measured: Duration,
     /// Requests of one redis-benchmark run, by pipeline depth.
@@ -45,6 +47,7 @@ pub struct Scale {
 
 const FULL: Scale = Scale {
     keys: 1_000_000,
+    many_keys: 10_000_000,
     warmup: Duration::from_millis(300),
     measured: Duration::from_millis(1500),
     requests: |pipeline| match pipeline {
@@ -56,6 +59,7 @@ const FULL: Scale = Scale {
 
 const QUICK: Scale = Scale {
     keys: 100_000,
+    many_keys: 400_000,
     warmup: Duration::from_millis(50),
     measured: Duration::from_millis(200),
     requests: |pipeline| match pipeline {

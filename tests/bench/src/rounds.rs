@@ -31,6 +31,9 @@ pub struct Reading {
     pub p999_us: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_key: Option<f64>,
+    /// Share by which resident memory grew, 0.1 = a tenth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub growth: Option<f64>,
     /// Cores the server, and the lean client, kept busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cores: Option<f64>,
@@ -56,6 +59,7 @@ impl Reading {
             p99_us: micros(0.99),
             p999_us: micros(0.999),
             bytes_per_key: None,
+            growth: None,
             server_cores: Some(outcome.servers.cpu_ns as f64 / 1e9 / seconds),
             client_cores: Some(outcome.client_ns as f64 / 1e9 / seconds),
             written_mb_per_s: Some(outcome.servers.written_bytes as f64 / 1e6 / seconds),

@@ -16,7 +16,8 @@ use crate::connection::Connection;
 use crate::error::BenchError;
 use crate::machine::Pin;
 
-const READY_SECONDS: u64 = 20;
+/// Ten million keys may have to be read.
+const READY_SECONDS: u64 = 120;
 /// Between two attempts to reach a starting server.
 const RETRY: Duration = Duration::from_millis(5);
 const LOG_TAIL_LINES: usize = 3;
@@ -142,6 +143,7 @@ fn strings(words: &[&str]) -> Vec<String> {
 /// A running server in its own directory; dropping it kills the process and removes the directory.
 pub struct Server {
     children: Children,
+    path: PathBuf,
     pid: u32,
     address: SocketAddr,
     directory: PathBuf,
@@ -167,21 +169,17 @@ impl Server {
         let output = File::create(&log).map_err(failed("create", &log))?;
         let errors = output.try_clone().map_err(failed("create", &log))?;
         let port = free_tcp_port()?;
-        let mut command = Command::new(&path);
-        command.args(setup.arguments(port, &directory)).current_dir(&directory);
-        command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ATOLL_"))
-        {
-            command.env_remove(name);
-        }
-        command.envs(setup.environment);
+        let mut command = command(&path, setup, port, &directory);
+        command.stdout(output).stderr(errors);
         let pid = bench.machine.as_server(setup.pin, || bench.children.spawn(&mut command))??;
+        let program = path_name(&path);
         let server = Server {
+            path,
             children: bench.children.clone(),
             pid,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             directory,
-            program: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            program,
             setup: setup.clone(),
         };
         server.await_ready()?;
@@ -206,6 +204,17 @@ impl Server {
             }
             thread::sleep(RETRY);
         }
+    }
+
+    /// Kills the process and starts it again on what it left; returns the seconds until it answers.
+    pub fn start_again(&mut self, bench: &Bench) -> Result<f64, BenchError> {
+        self.children.end(self.pid);
+        let mut command = command(&self.path, &self.setup, self.address.port(), &self.directory);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let began = Instant::now();
+        self.pid = bench.machine.as_server(self.setup.pin, || bench.children.spawn(&mut command))??;
+        self.await_ready()?;
+        Ok(began.elapsed().as_secs_f64())
     }
 
     /// Fails when the process has ended.
@@ -257,6 +266,20 @@ impl Drop for Server {
         // What stays is removed with the run's directory.
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+fn path_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn command(path: &Path, setup: &Setup, port: u16, directory: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.args(setup.arguments(port, directory)).current_dir(directory).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ATOLL_")) {
+        command.env_remove(name);
+    }
+    command.envs(setup.environment);
+    command
 }
 
 fn log_path(directory: &Path) -> PathBuf {

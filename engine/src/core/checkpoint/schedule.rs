@@ -117,6 +117,13 @@ impl Engine {
         self.stats.effects_written.load(Relaxed) + self.stats.remote_effects.load(Relaxed)
     }
 
+    /// How far the log has outgrown what makes a checkpoint due, while one runs: 1 is at the limit, 0 when there is none.
+    pub fn checkpoint_pressure(&self) -> f64 {
+        let limit = self.checkpoints.policy.lock().log_bytes;
+        let since = self.checkpoint_status(0).log_bytes_since;
+        if limit == 0 { 0.0 } else { since as f64 / limit as f64 }
+    }
+
     /// At a stop: true when replaying the log would take the next start longer than a moment; `asked`: when there is any log at all.
     pub fn checkpoint_worthwhile(&self, asked: bool) -> bool {
         let since = self.checkpoint_status(0).log_bytes_since;

@@ -24,7 +24,7 @@ use crate::merge::Window;
 use crate::state::table::{EntryPtr, SHARD_BITS};
 
 /// Entries of a chunk, about: what is copied while the shard is held.
-const CHUNK_ENTRIES: usize = 256;
+const CHUNK_ENTRIES: usize = 128;
 /// Removals remembered between two images: more make the next one full.
 const REMOVED_MIN: usize = 64;
 const REMOVED_MAX: usize = 2048;

@@ -14,6 +14,7 @@ pub enum Metric {
     P50,
     P99,
     BytesPerKey,
+    Growth,
 }
 
 impl Metric {
@@ -25,6 +26,7 @@ impl Metric {
             Metric::P50 => reading.p50_us,
             Metric::P99 => reading.p99_us,
             Metric::BytesPerKey => reading.bytes_per_key,
+            Metric::Growth => reading.growth,
         }
     }
 
@@ -41,6 +43,7 @@ impl Metric {
             Metric::P50 | Metric::P99 if value >= 1000.0 => format!("{:.1} ms", value / 1000.0),
             Metric::P50 | Metric::P99 => format!("{value:.0} µs"),
             Metric::BytesPerKey => format!("{value:.0} B"),
+            Metric::Growth => format!("{:.1} %", value * 100.0),
         }
     }
 }

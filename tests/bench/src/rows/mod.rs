@@ -1,5 +1,6 @@
 //! The budget rows. A group is what shares one pair of setups; a line of the table reads one metric of one cell.
 
+mod disk;
 mod durability;
 mod index;
 pub mod line;
@@ -57,6 +58,10 @@ fn all() -> Vec<Group> {
         memory::group(),
         scan::group(),
         index::group(),
+        disk::bytes_group(),
+        disk::rdb_group(),
+        disk::aof_group(),
+        disk::checkpoint_group(),
         replication::group(),
     ]
 }
