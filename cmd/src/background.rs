@@ -107,7 +107,7 @@ impl<'e> Pace<'e> {
     fn rest(&self) {
         let worked = self.since.get().elapsed();
         self.pieces.set(self.pieces.get().wrapping_add(1));
-        if self.pieces.get().is_multiple_of(1024) {
+        if self.pieces.get().is_multiple_of(16) {
             let over = (self.engine.checkpoint_pressure() - 1.0).clamp(0.0, 2.0);
             self.rest.set(CHECKPOINT_REST * (1.0 - over / 2.0));
         }

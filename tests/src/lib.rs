@@ -13,3 +13,4 @@ pub mod random;
 pub mod script;
 pub mod server;
 pub mod sim_disk;
+pub mod small_disk;

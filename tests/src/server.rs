@@ -27,6 +27,8 @@ pub struct Server {
     variables: Vec<(String, String)>,
     child: Option<Child>,
     allowed: Vec<String>,
+    /// Where the data lies, and the command that a start goes through to see it.
+    elsewhere: Option<(PathBuf, Vec<String>)>,
 }
 
 impl Server {
@@ -54,7 +56,8 @@ impl Server {
     pub fn stopped(args: &[&str]) -> Server {
         let dir = tempfile::Builder::new().prefix("atoll-test-").tempdir().expect("a temporary directory");
         let args = args.iter().map(|a| a.to_string()).collect();
-        Server { dir, port: free_port(), args, variables: Vec::new(), child: None, allowed: Vec::new() }
+        let (variables, allowed) = (Vec::new(), Vec::new());
+        Server { dir, port: free_port(), args, variables, child: None, allowed, elsewhere: None }
     }
 
     /// More flags, for the next start.
@@ -67,7 +70,18 @@ impl Server {
     }
 
     pub fn data_dir(&self) -> PathBuf {
-        self.dir.path().join("data")
+        self.elsewhere.as_ref().map_or_else(|| self.dir.path().join("data"), |(dir, _)| dir.clone())
+    }
+
+    /// Keeps the data in a directory that only processes started through `wrapper` see.
+    pub fn keep_data_in(&mut self, dir: PathBuf, wrapper: Vec<String>) {
+        self.elsewhere = Some((dir, wrapper));
+    }
+
+    /// Starts the process and waits for its end; for starts that fail.
+    pub fn launch_in_vain(&mut self) -> ExitStatus {
+        self.spawn();
+        self.wait()
     }
 
     /// Process id of the running server.
@@ -92,9 +106,27 @@ impl Server {
 
     /// Starts the process and waits until it answers PING.
     pub fn launch(&mut self) {
+        self.spawn();
+        let deadline = Instant::now() + START_DEADLINE;
+        while !self.answers() {
+            if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().ok().flatten()) {
+                self.child = None;
+                panic!("the server ended at start with {status}:\n{}", self.log());
+            }
+            assert!(Instant::now() < deadline, "the server is not ready:\n{}", self.log());
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn spawn(&mut self) {
         assert!(self.child.is_none(), "the server runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log file");
-        let child = Command::new(binary())
+        let wrapper = self.elsewhere.as_ref().map_or(&[][..], |(_, wrapper)| wrapper);
+        let binary = binary().display().to_string();
+        let mut words = wrapper.iter().chain([&binary]);
+        let mut command = Command::new(words.next().expect("at least the binary"));
+        let child = command
+            .args(words)
             .arg("serve")
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--data-dir"])
             .arg(self.data_dir())
@@ -106,15 +138,6 @@ impl Server {
             .spawn()
             .expect("the atoll binary starts");
         self.child = Some(child);
-        let deadline = Instant::now() + START_DEADLINE;
-        while !self.answers() {
-            if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().ok().flatten()) {
-                self.child = None;
-                panic!("the server ended at start with {status}:\n{}", self.log());
-            }
-            assert!(Instant::now() < deadline, "the server is not ready:\n{}", self.log());
-            std::thread::sleep(POLL_INTERVAL);
-        }
     }
 
     fn answers(&self) -> bool {

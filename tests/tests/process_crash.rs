@@ -220,7 +220,17 @@ fn settle(what: &str, reach: &mut Reach, found: u64) -> Result<(), String> {
 
 fn kill_again_and_again(policy: &str) {
     let mut random = Random::new(seed());
-    let mut server = Server::with(&["--appendfsync", policy, "--threads", "2"]);
+    let mut server = Server::with(&[
+        "--appendfsync",
+        policy,
+        "--threads",
+        "2",
+        // Checkpoints are taken all the time.
+        "--checkpoint-log-size",
+        "50kb",
+        "--log-retention-size",
+        "0",
+    ]);
     let mut ledgers: Vec<Ledger> = (0..CLIENTS).map(|id| Ledger { id, ..Ledger::default() }).collect();
     for kill in 0..setting("ATOLL_TEST_KILLS", 5) {
         let port = server.port();

@@ -40,7 +40,7 @@ const UNSAFE_FILES: [&str; 5] = [
 ];
 
 /// Generated or binary files, which no rule about text reads.
-const NOT_TEXT: [&str; 6] = ["lock", "png", "svg", "bin", "seg", "zst"];
+const NOT_TEXT: [&str; 7] = ["lock", "png", "svg", "bin", "seg", "img", "zst"];
 
 /// Path below the root, with `/`, and text.
 struct SourceFile {

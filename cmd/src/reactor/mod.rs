@@ -62,6 +62,8 @@ pub struct Reactor {
     lane: Lane,
     replies: Vec<u8>,
     touched: Vec<Touched>,
+    /// The log took nothing when last asked.
+    refused: bool,
     /// To be looked at in the next turn without an event.
     again: Vec<usize>,
     /// Held by a pause.
@@ -87,6 +89,7 @@ impl Reactor {
             lane: Lane::default(),
             replies: Vec::new(),
             touched: Vec::new(),
+            refused: false,
             again: Vec::new(),
             later: Vec::new(),
         })
@@ -200,9 +203,14 @@ impl Reactor {
             self.touched.push(Touched { at, replies: from..self.replies.len(), next });
         }
         let written = self.server.engine().end_turn();
-        if let Err(error) = &written {
-            tracing::error!(%error, "the writes of this turn are refused");
+        match &written {
+            Err(error) if !self.refused => {
+                tracing::error!(%error, "writes are refused from now on");
+            }
+            Ok(()) if self.refused => tracing::info!("writes are taken again"),
+            _ => {}
         }
+        self.refused = written.is_err();
         let mut touched = std::mem::take(&mut self.touched);
         touched.drain(..).for_each(|t| self.settle(t, &written, now_ms));
         self.touched = touched;

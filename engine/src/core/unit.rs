@@ -150,16 +150,16 @@ impl<'e> Unit<'e> {
                         }
                     });
                 }
-                Some(dead)
+                Some((dead, entry.ptr()))
             }
             _ => None,
         };
         match state {
-            Some(false) => {
+            Some((false, found)) => {
                 shard.stats.hits += 1;
-                shard.find(key.db, key.hash, key.bytes)
+                Some(shard.entry(found))
             }
-            Some(true) => {
+            Some((true, _)) => {
                 engine.with_world(engine.own_origin, |world| {
                     shard.purge(key.db, key.hash, key.bytes, now_ms, world);
                 });
@@ -263,11 +263,13 @@ impl<'e> Unit<'e> {
         let now_ms = self.now_ms;
         let shard = self.locks.shard(key.hash);
         let (mut deps, mut fresh, mut op) = (Deps::new(), None, op);
+        let mut known = None;
         if let Some(entry) = shard.find(key.db, key.hash, key.bytes) {
             let dead = entry.kind().is_none() || entry.expiry().reached(now_ms);
             let (expiry_ms, tip) = (entry.expiry().ms(), entry.tip());
             op = whole_removal(&entry, op);
             let ptr = entry.ptr();
+            known = Some(ptr);
             if engine.is_alone() {
                 // Everything else is stable; our own chain is recorded for those who read the log.
                 if tip.0 == engine.own_origin && tip.1 != 0 {
@@ -291,7 +293,7 @@ impl<'e> Unit<'e> {
         self.emitted += 1;
         let counted = self.counted == Some(key.hash);
         engine.with_world(engine.own_origin, |world| {
-            shard.fold(key.hash, id, &effect, &World { counted, ..world.clone() });
+            shard.fold_on(known, key.hash, id, &effect, &World { counted, ..world.clone() });
         });
     }
 

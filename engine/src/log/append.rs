@@ -109,6 +109,20 @@ impl Log {
         Ok(())
     }
 
+    /// Begins the next segment if the active one has at least so many bytes, so that what a checkpoint replaces can be dropped.
+    ///
+    /// Errors: as [`Log::append`]; the log goes on in the old segment or the new one.
+    pub fn cut_segment(&self, bytes_min: u64) -> Result<(), LogError> {
+        // Most of it without holding up who appends.
+        self.sync()?;
+        let mut writer = self.writer.lock();
+        self.check_poison()?;
+        if writer.closed || writer.clean || writer.used() < SEGMENT_HEADER_BYTES + bytes_min.max(1) {
+            return Ok(());
+        }
+        self.rotate(&mut writer)
+    }
+
     /// A full disk is told and forgotten, all else is remembered.
     fn refuse(&self, error: DiskError) -> LogError {
         if error.is_full() { LogError::Full(error) } else { self.poison(error) }

@@ -222,8 +222,28 @@ impl Shard {
         }
     }
 
+    /// An entry that [`Shard::find`] gave since the shard was locked, and that nothing was folded on or purged from meanwhile: saves
+    /// looking for it again.
+    #[inline]
+    pub(crate) fn entry(&mut self, found: EntryPtr) -> Entry<'_> {
+        // SAFETY: in a table of this shard by the caller's word, and `&mut self` is the shard's lock.
+        unsafe { found.entry() }
+    }
+
     /// Folds one effect on one key. The only way a key changes.
     pub(crate) fn fold(&mut self, hash: u64, id: EffectId, effect: &Effect<'_>, world: &World<'_>) {
+        self.fold_on(None, hash, id, effect, world);
+    }
+
+    /// As [`Shard::fold`], with the key's entry if the caller has it, as for [`Shard::entry`].
+    pub(crate) fn fold_on(
+        &mut self,
+        known: Option<EntryPtr>,
+        hash: u64,
+        id: EffectId,
+        effect: &Effect<'_>,
+        world: &World<'_>,
+    ) {
         let (db, key) = (effect.db, effect.key);
         if self.loaded.as_ref().is_some_and(|loaded| loaded.has(hash, id)) {
             return self.replay_known(hash, id, db, key, world);
@@ -233,8 +253,7 @@ impl Shard {
             self.watchers.touch(db, key);
         }
         let part = self.part(db);
-        let found = part.table.find(hash, key).map(|e| e.ptr());
-        let ptr = match found {
+        let ptr = match known.or_else(|| part.table.find(hash, key).map(|e| e.ptr())) {
             Some(ptr) => ptr,
             None => {
                 if !creates(&effect.op, world.solo) {

@@ -20,6 +20,8 @@ const CHAIN_MAX: usize = 8;
 /// Files may have this share of superseded bytes (percent of those in use), and always some.
 const DEAD_PERCENT_MAX: u64 = 50;
 const DEAD_BYTES_MIN: u64 = 16 << 20;
+/// A segment with less is not ended for a checkpoint.
+const CUT_BYTES_MIN: u64 = 1 << 20;
 
 impl Engine {
     /// Takes a checkpoint; blocks the caller, never a command for longer than it takes to copy a few hundred entries. `clock` gives
@@ -63,6 +65,7 @@ impl Engine {
             (state.last.clone(), state.number)
         };
         let rebuilds = self.stats.rebuilds.load(Relaxed);
+        log.cut_segment(CUT_BYTES_MIN.min(self.config.segment_bytes / 2))?;
         let mut manifest = self.begin_manifest(log, number, begun_ms)?;
         let disk = &**log.disk();
         let name = image_name(number);
