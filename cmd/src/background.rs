@@ -25,7 +25,12 @@ const SWEEP_TICKS: u64 = 50;
 const SAMPLE_TICKS: u64 = 5;
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.into()).spawn(run)
+    std::thread::Builder::new().name(name.into()).spawn(|| {
+        // A broken invariant: the node ends rather than goes on without its upkeep.
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
+            std::process::abort();
+        }
+    })
 }
 
 /// Starts them. They end with the node's life.
@@ -145,6 +150,10 @@ fn tick_loop(server: &Server, life: &Life) {
     while !life.is_stopping() {
         rest(life, TICK_EVERY);
         ticks += 1;
+        if engine.has_failed() {
+            tracing::error!("the state could not be worked out again from the log: the node stops");
+            life.stop();
+        }
         let now_ms = process::now_ms();
         engine.tick(now_ms);
         engine.expire_step(now_ms, EXPIRE_BUDGET);

@@ -157,6 +157,12 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     if recovered.cut_bytes > 0 {
         tracing::info!(bytes = recovered.cut_bytes, "cut a torn tail off the log");
     }
+    let begins_at = engine.log().map_or(0, |log| log.begins_at().0);
+    if config.cluster.is_some() && begins_at > 0 {
+        life.stop();
+        reactors.into_iter().for_each(|thread| _ = thread.join());
+        return Err(StartError::Shortened(dir));
+    }
     let cluster = crate::cluster::start(&config, &engine, &links)?;
     let housekeeping = background::start(&server, &life).map_err(StartError::io("starting threads"))?;
     tracing::info!(
@@ -175,9 +181,11 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     if let Some(cluster) = cluster {
         cluster.stop();
     }
-    signals.close();
     if let Some(path) = &config.unixsocket {
         let _ = std::fs::remove_file(path);
+    }
+    if engine.has_failed() {
+        return Err(StartError::State(dir));
     }
     if life.save_asked().unwrap_or_else(|| server.config.text("checkpoint-on-shutdown") == "yes")
         && engine.checkpoint_worthwhile(life.save_asked() == Some(true))
@@ -187,6 +195,8 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     if let Some(log) = engine.log() {
         log.close_clean().map_err(StartError::Close)?;
     }
+    // Until here a second signal ends the process at once.
+    signals.close();
     tracing::info!("stopped cleanly");
     Ok(())
 }
@@ -207,12 +217,10 @@ fn reactors(
     reactors[0].accept_for(mailboxes, tcp, unix).map_err(StartError::io("registering listeners"))?;
     let mut threads = Vec::new();
     for (i, reactor) in reactors.into_iter().enumerate() {
-        let life = life.clone();
         let run = move || {
             // A panic in a reactor is a broken invariant: the node ends rather than goes on with less.
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reactor.run()));
             if ended.is_err() {
-                life.stop();
                 std::process::abort();
             }
         };

@@ -23,6 +23,15 @@ pub enum StartError {
     Cluster(String),
     #[error("closing the log: {0}")]
     Close(engine::log::LogError),
+    #[error(
+        "the state in memory was lost while it was worked out again from the log of {0}: start the node again"
+    )]
+    State(String),
+    #[error(
+        "the log of {0} was shortened by checkpoints while the node had no peers, and a peer would need all of it: start this node \
+         without a cluster secret, or with an empty --data-dir and copy its keys over as a client"
+    )]
+    Shortened(String),
 }
 
 impl StartError {

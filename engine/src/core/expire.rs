@@ -14,6 +14,8 @@ impl Engine {
         if !self.active_expire.load(Relaxed) {
             return 0;
         }
+        // What is written after a key went has to be after its expiry, also from a turn that read the clock before us.
+        self.stage.lock().observe(Hlc::from_ms(now_ms));
         let mut done = 0;
         for _ in 0..SHARDS {
             let at = self.expire_at.fetch_add(1, Relaxed) as usize % SHARDS;
@@ -58,8 +60,6 @@ impl Engine {
             if !news {
                 return 0;
             }
-            peers.marked.join(&stable);
-            peers.base_cut.join(&stable);
             (stable.clone(), stable)
         };
         // What is staged may not have seen all of it: it goes out under the old claim.
@@ -68,14 +68,20 @@ impl Engine {
         }
         {
             let mut writer = self.writer.lock();
-            writer.settled.join(&stable);
             if let Some(log) = self.log() {
                 let mut frame = Vec::new();
                 batch::encode_stable_mark(&mut frame, self.node, &mark);
                 if log.append(&frame).is_err() {
+                    // Nothing was settled: tried again when the log takes it.
                     return 0;
                 }
             }
+            writer.settled.join(&stable);
+        }
+        {
+            let mut peers = self.peers.lock();
+            peers.marked.join(&stable);
+            peers.base_cut.join(&stable);
         }
         self.prune_shards(&stable)
     }

@@ -99,6 +99,12 @@ pub struct Engine {
     /// Incarnations before this one, as known when recovery began.
     own_nodes: Vec<NodeId>,
     must_rebuild: AtomicBool,
+    /// The state could not be worked out again: the node must stop.
+    failed: AtomicBool,
+    /// One more than the highest database that an effect named, of those this node was not given.
+    databases_seen: AtomicU32,
+    /// The same, after the last of our own batches that recovery read.
+    own_databases: AtomicU32,
     own_origin: u16,
     shards: Box<[Mutex<Shard>]>,
     indexes: Vec<Mutex<keytrie::Index<EntryPtr>>>,
@@ -206,6 +212,11 @@ impl Engine {
 
     pub fn databases(&self) -> u32 {
         self.databases.len() as u32
+    }
+
+    /// The state is lost and the log has it: the node must stop, and start again.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Relaxed)
     }
 
     /// No peers are known: everything is stable at once.

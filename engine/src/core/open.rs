@@ -234,12 +234,15 @@ impl Engine {
             own: RwLock::new(own),
             own_nodes: identity.nodes.clone(),
             must_rebuild: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            databases_seen: AtomicU32::new(0),
             shards: new_shards(),
             indexes: (0..databases).map(|_| Mutex::default()).collect(),
             origins,
             stage: Mutex::new(Stage::new(node, Seq(0), Hlc(0))),
             writer: Mutex::new(Writer::default()),
             log: OnceLock::new(),
+            own_databases: AtomicU32::new(0),
             checkpoints: checkpoint::Checkpoints::default(),
             loading: Loading::default(),
             apply: Mutex::new(()),
@@ -281,7 +284,12 @@ impl Engine {
                 }
                 let ours = self.own_nodes.contains(&batch.header.origin);
                 let solo = ours && batch.header.flags & FLAG_SOLO != 0;
+                let before = self.databases_seen.swap(0, Relaxed);
                 *hlc = (*hlc).max(self.fold_batch(batch, Some(solo), None)?);
+                let seen = self.databases_seen.fetch_max(before, Relaxed);
+                if ours {
+                    self.own_databases.fetch_max(seen, Relaxed);
+                }
                 if solo {
                     self.peers.lock().base_cut.advance(batch.header.origin, batch.header.last());
                 }
@@ -330,6 +338,11 @@ impl Recovery {
             log.remove_leftovers(&names, manifest.first_segment)?;
         }
         engine.shards.iter().for_each(|shard| shard.lock().end_load());
+        // What peers write to databases that we were not given is theirs to show; what this node wrote itself would be lost.
+        let needed = engine.own_databases.load(Relaxed);
+        if needed > engine.databases() {
+            return Err(OpenError::Databases { needed, given: engine.databases() });
+        }
         engine.settle_in(log, hlc)?;
         loading.active.store(false, Relaxed);
         Ok(recovered)

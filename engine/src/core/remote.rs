@@ -144,7 +144,9 @@ impl Engine {
                 let (id, effect) = unit;
                 match &mut all {
                     None if has_key(&effect.op) => {
-                        if effect.db < self.databases() {
+                        if effect.db >= self.databases() {
+                            self.note_database(effect.db);
+                        } else {
                             self.shards[shard_of(*hash)].lock().fold(*hash, *id, effect, world);
                         }
                     }
@@ -188,13 +190,23 @@ impl Engine {
                 }
                 Op::Bind { .. } | Op::Noop => {}
                 // A database that this node was not given: kept in the log, shown nowhere.
-                _ if effect.db >= self.databases() => {}
+                _ if effect.db >= self.databases() => self.note_database(effect.db),
                 _ => {
                     let hash = self.key_hash(effect.key);
                     reach.shard(shard_of(hash)).fold(hash, *id, effect, world);
                 }
             }
         }
+    }
+
+    /// Remembers that there are effects on a database that this node was not given.
+    fn note_database(&self, db: u32) {
+        self.databases_seen.fetch_max(db.saturating_add(1), Relaxed);
+    }
+
+    /// One more than the highest database that effects name; at least as many as there are.
+    pub(super) fn databases_seen(&self) -> u32 {
+        self.databases_seen.load(Relaxed).max(self.databases())
     }
 
     fn shard_index(&self, key: &[u8]) -> usize {
@@ -268,7 +280,12 @@ impl Engine {
             }
             BatchKind::Stable | BatchKind::Members => Ok(()),
         })
-        .map_err(|e| ReplicaError::Log(e.to_string()))?;
+        .map_err(|e| {
+            // What is there now is neither the old state nor the new: nobody may see it or save it.
+            self.loading.active.store(true, Relaxed);
+            self.failed.store(true, Relaxed);
+            ReplicaError::Log(e.to_string())
+        })?;
         self.shown.lock().join(&shown);
         Ok(())
     }

@@ -160,6 +160,12 @@ impl<'e> Unit<'e> {
                 Some(shard.entry(found))
             }
             Some((true, _)) => {
+                // As active expiry: later writes are after the expiry, whatever their turn's clock says.
+                let seen = proto::Hlc::from_ms(now_ms);
+                match &mut self.stage {
+                    Some(stage) => stage.observe(seen),
+                    None => engine.stage.lock().observe(seen),
+                }
                 engine.with_world(engine.own_origin, |world| {
                     shard.purge(key.db, key.hash, key.bytes, now_ms, world);
                 });

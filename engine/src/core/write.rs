@@ -50,22 +50,7 @@ impl Engine {
         let wrote = {
             // Also waits for a write in progress whose effects we may have read.
             let mut writer = self.writer.lock();
-            let staged = {
-                let mut stage = self.stage.lock();
-                if stage.is_empty() && writer.stuck.is_empty() {
-                    None
-                } else {
-                    let spare = std::mem::take(&mut writer.spare);
-                    Some(stage.take(spare))
-                }
-            };
-            match staged {
-                None => false,
-                Some(staged) => {
-                    self.write(&mut writer, staged)?;
-                    true
-                }
-            }
+            self.write_staged(&mut writer)?
         };
         if wrote {
             if self.fsync() == Fsync::Always
@@ -78,6 +63,20 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Writes what is staged, if anything is. True when something was.
+    pub(super) fn write_staged(&self, writer: &mut Writer) -> Result<bool, WriteRefused> {
+        let staged = {
+            let mut stage = self.stage.lock();
+            if stage.is_empty() && writer.stuck.is_empty() {
+                return Ok(false);
+            }
+            let spare = std::mem::take(&mut writer.spare);
+            stage.take(spare)
+        };
+        self.write(writer, staged)?;
+        Ok(true)
     }
 
     fn write(&self, writer: &mut Writer, staged: Staged) -> Result<(), WriteRefused> {

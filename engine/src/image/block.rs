@@ -1,7 +1,7 @@
 //! Blocks: checksummed frames of a checkpoint file. The blocks of one shard stand together; that stretch is an [`Extent`].
 
 use super::image_name;
-use crate::disk::{DiskError, DiskFile};
+use crate::disk::{DiskError, DiskFile, Operation};
 use crate::log::{Damage, LogError};
 
 pub const BLOCK_MAGIC: u32 = u32::from_le_bytes(*b"ATIB");
@@ -69,7 +69,11 @@ impl BlockWriter {
     }
 
     fn flush(&mut self) -> Result<(), DiskError> {
-        let body = (self.block.len() - BLOCK_HEADER_BYTES) as u32;
+        let Ok(body) = u32::try_from(self.block.len() - BLOCK_HEADER_BYTES) else {
+            // The values of one chunk are larger than a block can say; the log keeps them.
+            let error = std::io::Error::new(std::io::ErrorKind::FileTooLarge, "a block of 4 GiB or more");
+            return Err(DiskError::new(Operation::Write, &image_name(self.number), &error));
+        };
         self.block[0..4].copy_from_slice(&BLOCK_MAGIC.to_le_bytes());
         self.block[8..12].copy_from_slice(&body.to_le_bytes());
         self.block[12..16].copy_from_slice(&self.shard.to_le_bytes());

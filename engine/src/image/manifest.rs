@@ -156,7 +156,7 @@ impl Manifest {
             files: Vec::new(),
             shards: Vec::with_capacity(SHARDS),
         };
-        for _ in 0..fields.count()? {
+        for _ in 0..fields.count().filter(|nodes| *nodes < usize::from(u16::MAX))? {
             manifest.nodes.push(NodeId(fields.u64()?));
         }
         for _ in 0..fields.count()? {
@@ -180,6 +180,7 @@ impl Manifest {
             for _ in 0..fields.count()? {
                 let (file, offset) = (fields.varint()?, fields.varint()?);
                 let (bytes, entries) = (fields.varint()?, fields.varint()?);
+                offset.checked_add(bytes)?;
                 extents.push(Extent { file, offset, bytes, entries });
             }
             manifest.shards.push(extents);
@@ -189,11 +190,11 @@ impl Manifest {
 
     /// Bytes of all extents in use.
     pub fn live_bytes(&self) -> u64 {
-        self.shards.iter().flatten().map(|extent| extent.bytes).sum()
+        self.shards.iter().flatten().fold(0, |sum, extent| sum.saturating_add(extent.bytes))
     }
 
     /// Bytes of all files in use, superseded extents included.
     pub fn file_bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.1).sum()
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.1))
     }
 }

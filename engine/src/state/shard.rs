@@ -410,7 +410,14 @@ impl Shard {
             for ptr in self.part(db).table.drain() {
                 // SAFETY: was in this shard's table; we hold the shard.
                 let mut entry = unsafe { ptr.entry() };
-                if loaded.as_ref().is_some_and(|l| l.has((world.hash_of)(entry.key()), id)) {
+                if let Some(l) = &loaded
+                    && l.has((world.hash_of)(entry.key()), id)
+                {
+                    // The image has it done; the window's place in the queue may be missing.
+                    let window = self.windows.get(&ptr);
+                    if !l.queue_has(id) && matches!(window, Some(Slot::Open(w)) if w.last() == id) {
+                        self.unstable.push_back((Some(ptr), id));
+                    }
                     kept.push(ptr);
                     continue;
                 }

@@ -115,7 +115,7 @@ fn load_shard(
     let seed = engine.config.hash_seed;
     let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
     let mut shard = engine.shards[at].lock();
-    let last = read_extents(&mut shard, files, extents, at, &hash_of)?;
+    let last = read_extents(&mut shard, files, extents, at, engine.databases(), &hash_of)?;
     let bytes = extents.iter().map(|extent| extent.bytes).sum();
     engine.loading.done_bytes.fetch_add(bytes, Relaxed);
     if let Some(last) = last {
@@ -131,6 +131,7 @@ fn read_extents(
     files: &[(u64, Box<dyn DiskFile>)],
     extents: &[Extent],
     at: usize,
+    databases: u32,
     hash_of: &dyn Fn(&[u8]) -> u64,
 ) -> Result<Option<Loading>, LogError> {
     let mut last = None;
@@ -145,7 +146,7 @@ fn read_extents(
             let (mut fields, bytes) = (Fields(body), body.len() as u64);
             let malformed = || damaged(offset, Damage::Field);
             if loading.is_none() {
-                loading = Some(shard.begin_load(at, &mut fields).ok_or_else(malformed)?);
+                loading = Some(shard.begin_load(at, databases, &mut fields).ok_or_else(malformed)?);
             }
             if let Some(loading) = &mut loading {
                 while !fields.is_empty() {
@@ -229,7 +230,7 @@ pub fn inspect(
             continue;
         }
         let mut shard = Shard::default();
-        match read_extents(&mut shard, &files, extents, at, &hash_of) {
+        match read_extents(&mut shard, &files, extents, at, manifest.databases, &hash_of) {
             Ok(_) => facts.entries += shard.entries() as u64,
             Err(error) => tell(error)?,
         }

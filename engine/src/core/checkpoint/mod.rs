@@ -44,6 +44,7 @@ pub(crate) struct Checkpoints {
     begun_ms: AtomicU64,
     /// Effects written when the last one began.
     effects_before: AtomicU64,
+    effects_at_begin: AtomicU64,
 }
 
 #[derive(Default)]
@@ -84,6 +85,10 @@ pub enum CheckpointError {
     NoLog,
     #[error("the state was worked out again from the log meanwhile: take it again")]
     Rebuilt,
+    #[error("the state is not whole: start the node again")]
+    Partial,
+    #[error("there are effects on database {}, which this node was not given: start it with --databases {needed} or more", needed - 1)]
+    Databases { needed: u32 },
     #[error("the log does not take what is staged: {0}")]
     Log(#[from] LogError),
     #[error("writing the checkpoint: {0}")]

@@ -105,11 +105,14 @@ impl Engine {
         // A log that only grew by the marks that a checkpoint itself leaves is no reason for another.
         let wrote = grown > 4096;
         let effects = self.effects_taken().saturating_sub(checkpoints.effects_before.load(Relaxed));
-        let point =
-            |(seconds, changes): &(u64, u64)| effects >= *changes && now_ms >= taken_ms + seconds * 1000;
+        let point = |(seconds, changes): &(u64, u64)| {
+            effects >= *changes && now_ms >= taken_ms.saturating_add(seconds.saturating_mul(1000))
+        };
         policy.points.iter().any(point)
             || policy.log_bytes > 0 && grown >= policy.log_bytes
-            || policy.interval_s > 0 && wrote && now_ms >= taken_ms + policy.interval_s * 1000
+            || policy.interval_s > 0
+                && wrote
+                && now_ms >= taken_ms.saturating_add(policy.interval_s.saturating_mul(1000))
     }
 
     /// Effects that this process wrote or took from peers.

@@ -34,16 +34,25 @@ impl Engine {
         stop: &dyn Fn() -> bool,
     ) -> Result<CheckpointDone, CheckpointError> {
         let log = self.log().ok_or(CheckpointError::NoLog)?;
+        if let Some(poisoned) = log.poisoned() {
+            return Err(poisoned.into());
+        }
+        if self.is_loading() {
+            return Err(CheckpointError::Partial);
+        }
+        let needed = self.databases_seen();
+        if needed > self.databases() {
+            return Err(CheckpointError::Databases { needed });
+        }
         let checkpoints = &self.checkpoints;
         let Some(_running) = checkpoints.running.try_lock() else { return Err(CheckpointError::Busy) };
         let begun_ms = clock();
         checkpoints.begun_ms.store(begun_ms, Relaxed);
         checkpoints.in_progress.store(true, Relaxed);
         checkpoints.requested.store(false, Relaxed);
-        let written = self.effects_taken();
         let outcome = self.take(log, begun_ms, stop);
         if outcome.is_ok() {
-            checkpoints.effects_before.store(written, Relaxed);
+            checkpoints.effects_before.store(checkpoints.effects_at_begin.load(Relaxed), Relaxed);
         } else {
             // Nobody knows which shards were asked for their changes: they have to tell everything next time.
             self.shards.iter().for_each(|shard| shard.lock().track.lose());
@@ -111,15 +120,21 @@ impl Engine {
 
     /// Everything of the state that is of no shard, at a place where the log and the state are one.
     fn begin_manifest(&self, log: &Log, number: u64, taken_ms: u64) -> Result<Manifest, CheckpointError> {
-        // Remote effects and marks stand still.
+        // Remote effects and marks stand still, and nobody is between writing a batch and saying so.
         let _apply = self.apply.lock();
-        self.end_turn().map_err(|refused| refused.0)?;
-        // In this order: everything before `from` is in `shown`.
+        let mut writer = self.writer.lock();
+        self.write_staged(&mut writer).map_err(|refused| refused.0)?;
         let from = log.appended_upto();
         let index = log.index();
         let shown = self.shown.lock().clone();
         // What our own batches said so far: those that follow list only what is new since.
-        let (told, told_settled) = self.writer.lock().told();
+        let (told, told_settled) = writer.told();
+        drop(writer);
+        // Before `peers`, under which nothing is taken.
+        let directory = self.own.read().directory;
+        let hlc = self.stage.lock().last_hlc();
+        let swaps = self.swaps.lock().0.clone();
+        self.checkpoints.effects_at_begin.store(self.effects_taken(), Relaxed);
         let mut peers = self.peers.lock();
         peers.contexts.entry(self.node).or_default().join(&told);
         peers.settled.entry(self.node).or_default().join(&told_settled);
@@ -134,21 +149,21 @@ impl Engine {
         };
         let manifest = Manifest {
             number,
-            directory: self.own.read().directory,
+            directory,
             hash_seed: self.config.hash_seed,
             databases: 0,
             taken_ms,
             from,
             durable: from,
             first_segment: 1,
-            hlc: self.stage.lock().last_hlc(),
+            hlc,
             shown,
             base_cut,
             nodes: Vec::new(),
             contexts: sorted(&peers.contexts),
             settled: sorted(&peers.settled),
             members: encode_members(&peers.members),
-            swaps: self.swaps.lock().0.clone(),
+            swaps,
             index,
             files: Vec::new(),
             shards: Vec::with_capacity(SHARDS),
@@ -201,9 +216,6 @@ impl Engine {
         if stop() {
             return Err(CheckpointError::Stopped);
         }
-        let seed = self.config.hash_seed;
-        let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
-        let nodes = self.origins.list();
         let apply = self.apply.lock();
         let mut shard = self.shards[at].lock();
         let databases = shard.parts().filter(|(_, part)| !part.table.is_empty()).map(|(db, _)| db + 1).last();
@@ -220,28 +232,60 @@ impl Engine {
             || known.is_empty()
             || known.len() > CHAIN_MAX
             || (later + track.changes) * 2 > entries.max(1);
-        writer.begin(at);
-        let frontier = self.folded_upto();
-        let mut capture = shard.begin_image(at, full, &frontier, &nodes, &hash_of, writer.body());
-        let full = !capture.is_of_changes();
-        shard.image_chunk(&mut capture, 0, &frontier, &hash_of, writer.body());
         drop((shard, apply));
-        writer.step()?;
-        for chunk in 1..capture.ranges.count() {
-            if stop() {
+        let mut full = full;
+        loop {
+            match self.write_extent(writer, at, full, stop)? {
+                Written::Whole(extent) => return Ok((vec![extent], databases)),
+                Written::Changes(extent) => {
+                    return Ok((known.iter().copied().chain([extent]).collect(), databases));
+                }
+                // What was written of it lies in the file unused.
+                Written::Lost => full = true,
+            }
+        }
+    }
+
+    fn write_extent(
+        &self,
+        writer: &mut BlockWriter,
+        at: usize,
+        full: bool,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Written, CheckpointError> {
+        let seed = self.config.hash_seed;
+        let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
+        let nodes = self.origins.list();
+        let mut capture = None;
+        writer.begin(at);
+        for chunk in 0.. {
+            if chunk > 0 && stop() {
                 return Err(CheckpointError::Stopped);
             }
             let apply = self.apply.lock();
             let mut shard = self.shards[at].lock();
             let frontier = self.folded_upto();
-            shard.image_chunk(&mut capture, chunk, &frontier, &hash_of, writer.body());
+            let capture = capture.get_or_insert_with(|| {
+                shard.begin_image(at, full, &frontier, &nodes, &hash_of, writer.body())
+            });
+            if capture.is_of_changes() && shard.track.removed.is_none() {
+                // A flush, or more removals than are remembered: what is gone can no longer be listed.
+                return Ok(Written::Lost);
+            }
+            shard.image_chunk(capture, chunk, &frontier, &hash_of, writer.body());
+            let last = chunk + 1 == capture.ranges.count();
             drop((shard, apply));
             writer.step()?;
+            if last {
+                let extent = writer.end(capture.entries)?;
+                return Ok(if capture.is_of_changes() {
+                    Written::Changes(extent)
+                } else {
+                    Written::Whole(extent)
+                });
+            }
         }
-        let extent = writer.end(capture.entries)?;
-        let mut extents = if full { Vec::new() } else { known.to_vec() };
-        extents.push(extent);
-        Ok((extents, databases))
+        unreachable!("an image has a last chunk")
     }
 
     /// Everything that is folded in a shard the caller holds, with `apply` held too: no unit that has staged effects for it can be
@@ -258,6 +302,14 @@ impl Engine {
         let keeps_all = !self.is_alone() || self.config.keeps_log;
         log.first_kept(crate::log::LogPosition(if keeps_all { 0 } else { upto }))
     }
+}
+
+/// What one pass over a shard came to.
+enum Written {
+    Whole(Extent),
+    Changes(Extent),
+    /// The changes could not be told to the end: the shard has to be written whole.
+    Lost,
 }
 
 /// The file with the largest share of superseded bytes, when there are too many of them in all.

@@ -308,6 +308,20 @@ fn rebuild(
                 "CLEAN names the directory and its node, the log its earlier nodes; it never had a peer";
             Ok(Rebuilt { identity, why })
         }
+        _ if found.checkpoint.is_some() && !found.checkpoint_damaged => {
+            let manifest = crate::core::read_manifest(disk)?
+                .ok_or(RepairError::Identity { why: "the checkpoint went away while it was read" })?;
+            let later = nodes.into_iter().filter(|node| !manifest.nodes.contains(node));
+            let nodes: Vec<NodeId> = manifest.nodes.iter().copied().chain(later).collect();
+            if !manifest.members.is_empty() {
+                let why = "other nodes know this directory by its number of incarnations, which stands nowhere else";
+                return Err(RepairError::Identity { why });
+            }
+            let identity = Identity { directory: manifest.directory, nodes };
+            let why =
+                "CHECKPOINT names the directory and its nodes, the log its later ones; it never had a peer";
+            Ok(Rebuilt { identity, why })
+        }
         _ if nodes.is_empty() => {
             Err(RepairError::Identity { why: "neither CLEAN nor the log tells who the directory was" })
         }

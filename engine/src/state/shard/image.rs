@@ -30,6 +30,9 @@ const REMOVED_MIN: usize = 64;
 const REMOVED_MAX: usize = 2048;
 const REMOVED_KEY_BYTES_MAX: usize = 256;
 const RANGE_BITS_MAX: u8 = 40;
+/// Bounds on what a head may ask for before anything was read.
+const PARTS_MAX: usize = 10_000;
+const RESERVED_MAX: usize = 1 << 22;
 
 const SAME_FRONTIER: u8 = 1;
 
@@ -117,6 +120,12 @@ impl Loaded {
     }
 }
 
+/// The database of a key with a window.
+fn db_of(parts: &mut [super::Part], hash: u64, ptr: EntryPtr) -> u32 {
+    let holds = |part: &mut super::Part| part.table.find(hash, ptr.key()).is_some_and(|e| e.ptr() == ptr);
+    parts.iter_mut().position(holds).expect("a key with a window is in a table") as u32
+}
+
 /// Writing one shard's image.
 pub(crate) struct Capture {
     pub ranges: Ranges,
@@ -159,9 +168,13 @@ impl Shard {
         for (ptr, id) in &self.unstable {
             put_id(out, *id);
             // A key without a window may be freed; its place is kept all the same.
-            let hash = ptr.filter(|ptr| self.windows.contains_key(ptr)).map(|ptr| hash_of(ptr.key()));
-            out.push(u8::from(hash.is_some()));
-            if let Some(hash) = hash {
+            let place = ptr.filter(|ptr| self.windows.contains_key(ptr)).map(|ptr| {
+                let hash = hash_of(ptr.key());
+                (db_of(&mut self.parts, hash, ptr), hash)
+            });
+            // One more than the database, 0 without a key.
+            varint::put(out, place.map_or(0, |(db, _)| u64::from(db) + 1));
+            if let Some((_, hash)) = place {
                 put_u64(out, hash);
             }
         }
@@ -275,7 +288,8 @@ pub(crate) struct Loading {
     ranges: Ranges,
     frontiers: Vec<Arc<Frontier>>,
     head: Arc<Frontier>,
-    queue: Vec<(Option<u64>, EffectId)>,
+    queue: Vec<(Option<(u32, u64)>, EffectId)>,
+    databases: u32,
     /// The shard was empty: nothing to look for before inserting.
     fresh: bool,
 }
@@ -289,23 +303,33 @@ impl Loading {
 
 impl Shard {
     /// Reads the head of an extent. `None` from here on: malformed.
-    pub(crate) fn begin_load(&mut self, shard: usize, fields: &mut Fields<'_>) -> Option<Loading> {
+    pub(crate) fn begin_load(
+        &mut self,
+        shard: usize,
+        databases: u32,
+        fields: &mut Fields<'_>,
+    ) -> Option<Loading> {
         let bits = fields.u8().filter(|bits| *bits <= RANGE_BITS_MAX)?;
         let head = Arc::new(fields.frontier()?);
         let fresh = self.is_empty();
-        for db in 0..fields.count()? {
+        let parts = fields.count().filter(|parts| *parts <= PARTS_MAX)?;
+        for db in 0..parts {
             let entries = usize::try_from(fields.varint()?).ok()?;
-            if fresh && entries > 0 {
-                self.part(db as u32).table.reserve_empty(entries.min(1 << 32));
+            if fresh && entries > 0 && (db as u32) < databases {
+                self.part(db as u32).table.reserve_empty(entries.min(RESERVED_MAX));
             }
         }
         let mut queue = Vec::new();
         for _ in 0..fields.count()? {
             let id = fields.id()?;
-            let hash = if fields.u8()? != 0 { Some(fields.u64()?) } else { None };
-            queue.push((hash, id));
+            let place = match u32::try_from(fields.varint()?).ok()?.checked_sub(1) {
+                Some(db) => Some((db, fields.u64()?)),
+                None => None,
+            };
+            queue.push((place, id));
         }
-        Some(Loading { ranges: Ranges { shard, bits }, frontiers: Vec::new(), head, queue, fresh })
+        let (ranges, frontiers) = (Ranges { shard, bits }, Vec::new());
+        Some(Loading { ranges, frontiers, head, queue, databases, fresh })
     }
 
     /// Reads one chunk.
@@ -334,19 +358,25 @@ impl Shard {
             }
         }
         for _ in 0..fields.count()? {
-            self.load_entry(loading.fresh, fields, hash_of)?;
+            self.load_entry(loading, fields, hash_of)?;
         }
         Some(())
     }
 
     fn load_entry(
         &mut self,
-        fresh: bool,
+        loading: &Loading,
         fields: &mut Fields<'_>,
         hash_of: &dyn Fn(&[u8]) -> u64,
     ) -> Option<()> {
         let flags = fields.u8().filter(|flags| flags & !FLAGS_KNOWN == 0)?;
+        if flags & (HAS_VALUE | ASSIGNED | OPEN) == 0 || flags & (ASSIGNED | OPEN) == ASSIGNED | OPEN {
+            return None;
+        }
         let db = if flags & OTHER_DB != 0 { u32::try_from(fields.varint()?).ok()? } else { 0 };
+        if db >= loading.databases {
+            return None;
+        }
         let origin = u16::try_from(fields.varint()?).ok()?;
         let seq = fields.varint().filter(|seq| *seq < 1 << 48)?;
         let (access, rest) = fields.0.split_first_chunk::<3>()?;
@@ -358,7 +388,7 @@ impl Shard {
         let hash = hash_of(key);
         let room = value.as_ref().and_then(|v| v.as_ref().ok()).map_or(0, |text| text.len());
         let table = &mut self.part(db).table;
-        let known = if fresh { None } else { table.find(hash, key).map(|entry| entry.ptr()) };
+        let known = if loading.fresh { None } else { table.find(hash, key).map(|entry| entry.ptr()) };
         let ptr = known.unwrap_or_else(|| {
             let ptr = EntryPtr::create(key, room, expiry != Expiry::NEVER);
             table.insert(hash, ptr, hash_of);
@@ -388,7 +418,7 @@ impl Shard {
 
     /// All extents are read, `last` the last of them: counts, queues and the index's tail are worked out.
     pub(crate) fn finish_load(&mut self, last: Loading, world: &World<'_>) {
-        let mut dues = Vec::new();
+        let (mut dues, mut places) = (Vec::new(), hashbrown::HashMap::new());
         for (db, part) in (0u32..).zip(self.parts.iter_mut()) {
             part.ghosts = 0;
             part.expires = 0;
@@ -398,6 +428,9 @@ impl Shard {
                     tail.push(entry.ptr());
                 }
                 *ghosts += usize::from(entry.kind().is_none());
+                if entry.windowed() {
+                    places.insert((db, (world.hash_of)(entry.key())), entry.ptr());
+                }
                 if let Some(ms) = entry.expiry().ms() {
                     *expires += 1;
                     dues.push((ms, (world.hash_of)(entry.key()), db));
@@ -405,10 +438,9 @@ impl Shard {
             });
         }
         self.due = dues.into_iter().map(std::cmp::Reverse).collect();
-        let by_hash: hashbrown::HashMap<u64, EntryPtr> =
-            self.windows.keys().map(|ptr| ((world.hash_of)(ptr.key()), *ptr)).collect();
         let queue = last.queue.into_iter();
-        self.unstable = queue.map(|(hash, id)| (hash.and_then(|h| by_hash.get(&h).copied()), id)).collect();
+        self.unstable =
+            queue.map(|(place, id)| (place.and_then(|place| places.get(&place).copied()), id)).collect();
         self.track = Track { changes: 0, removed: Some(Vec::new()), frontier: Some(last.head.clone()) };
         self.loaded =
             Some(Box::new(Loaded { ranges: last.ranges, frontiers: last.frontiers, queue: last.head }));
@@ -421,6 +453,8 @@ impl Shard {
         if world.solo || queued {
             return;
         }
+        // The next image has to have this place.
+        self.track.changes += 1;
         let entry = self.find(db, hash, key).filter(|entry| entry.windowed());
         let ptr = entry.map(|entry| entry.ptr());
         self.unstable.push_back((ptr, id));
@@ -432,12 +466,19 @@ impl Shard {
             return;
         }
         let queued: hashbrown::HashSet<EffectId> = self.unstable.iter().map(|(_, id)| *id).collect();
-        let last = |slot: &Slot| match slot {
-            Slot::Assigned { id, .. } => *id,
-            Slot::Open(window) => window.last(),
-        };
-        // Stable when the image was taken, but needed for a time.
-        let lingering = self.windows.iter().filter(|(_, slot)| !queued.contains(&last(slot)));
-        self.lingering.extend(lingering.map(|(ptr, _)| *ptr));
+        let lingering = &mut self.lingering;
+        // What has no place left is stable since before the image's head was taken.
+        self.windows.retain(|ptr, slot| match slot {
+            Slot::Assigned { id, .. } if !queued.contains(id) => {
+                // SAFETY: a key with a window is in the table; we hold the shard.
+                unsafe { ptr.entry() }.set_windowed(false);
+                false
+            }
+            Slot::Open(window) if !queued.contains(&window.last()) => {
+                lingering.push_back(*ptr);
+                true
+            }
+            _ => true,
+        });
     }
 }
