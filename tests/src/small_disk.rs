@@ -44,6 +44,15 @@ impl SmallDisk {
         root.join(self.dir.path().strip_prefix("/").expect("an absolute path"))
     }
 
+    /// Makes the whole file system read-only, or writable again. Nothing may have a file of it open for writing.
+    pub fn set_read_only(&self, read_only: bool) {
+        let option = if read_only { "remount,ro" } else { "remount,rw" };
+        let wrapper = self.wrapper();
+        let mut command = Command::new(&wrapper[0]);
+        command.args(&wrapper[1..]).args(["mount", "-o", option]).arg(self.dir.path());
+        assert!(command.status().is_ok_and(|status| status.success()), "mount -o {option}");
+    }
+
     /// A command to put before another, which then runs inside.
     pub fn wrapper(&self) -> Vec<String> {
         let pid = self.holder.id().to_string();

@@ -232,3 +232,39 @@ fn a_transaction_that_asks_for_members_goes_on_beside_checkpoints() {
         waiting.recv_timeout(std::time::Duration::from_secs(60)).expect("both threads go on");
     }
 }
+
+#[test]
+fn a_clock_set_back_across_a_restart_loses_and_reorders_nothing() {
+    let disk = Arc::new(MemoryDisk::default());
+    let mut engine = open(&disk, false);
+    let mut hlc = Replica::hlc(&*engine);
+    // Each start is an hour before the one before it; the checkpoint is taken in the middle.
+    for start in 0..6u64 {
+        let now_ms = 100 * 3_600_000 - start * 3_600_000;
+        let at = |line: &str| {
+            let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            let Plan::Data(plan) = commands::lookup(args[0]).expect("known").plan else { panic!("data") };
+            let mut out = Vec::new();
+            let mut unit = engine.begin(&engine.turn(now_ms), 0, LockPlan::Everything);
+            plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2)).expect("it is done");
+        };
+        at(&format!("set last {start}"));
+        at("incr count");
+        at(&format!("append text {start}"));
+        assert!(Replica::hlc(&*engine) > hlc, "clocks of effects only rise");
+        hlc = Replica::hlc(&*engine);
+        if start == 2 {
+            engine.checkpoint(&|| now_ms, &|| false).expect("it is taken");
+        }
+        engine.end_turn().expect("a memory disk takes it");
+        let before = engine.digest(now_ms).0;
+        drop(engine);
+        engine = open(&disk, false);
+        assert_eq!(engine.digest(now_ms).0, before, "start {start}");
+    }
+    let mut unit = engine.begin(&engine.turn(NOW_MS), 0, LockPlan::Everything);
+    for (key, value) in [("last", "5"), ("count", "6"), ("text", "012345")] {
+        let key = unit.key(key.as_bytes());
+        assert_eq!(unit.string(&key).expect("a string"), Some(value.as_bytes()));
+    }
+}

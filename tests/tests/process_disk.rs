@@ -1,5 +1,5 @@
-//! A real file system that fills up under load: no acknowledged write is lost, refusals say why, reads go on, and writes are taken
-//! again when there is room, without a restart.
+//! Real file systems that fail: one that fills up under load loses no acknowledged write, says why it refuses, answers reads, and
+//! takes writes again when there is room, without a restart; one that is read-only, or no directory, refuses a start by name.
 
 use std::collections::HashMap;
 use std::fs;
@@ -134,4 +134,38 @@ fn a_start_on_a_full_disk_is_refused_by_name_and_succeeds_when_there_is_room() {
     fs::remove_file(&filler).expect("the filler goes");
     server.launch();
     assert_eq!(server.client().run("GET k"), Value::Bulk(b"v".to_vec()));
+}
+
+#[test]
+fn a_read_only_file_system_refuses_a_start_by_name_and_keeps_what_was_written() {
+    let Some(disk) = SmallDisk::new(DISK_BYTES) else {
+        println!("skipped: nobody may make a mount namespace here");
+        return;
+    };
+    let mut server = Server::stopped(&[]);
+    server.keep_data_in(disk.inside().join("data"), disk.wrapper());
+    server.launch();
+    server.client().run("SET k v");
+    server.client().run("SAVE");
+    server.client().run("SET l w");
+    server.kill9();
+    disk.set_read_only(true);
+    let status = server.launch_in_vain();
+    assert!(!status.success() && server.log().contains("Read-only file system"), "{}", server.log());
+    disk.set_read_only(false);
+    server.launch();
+    assert_eq!(server.client().run("GET k"), Value::Bulk(b"v".to_vec()));
+    assert_eq!(server.client().run("GET l"), Value::Bulk(b"w".to_vec()));
+}
+
+#[test]
+fn a_data_directory_that_is_none_is_named() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("file");
+    fs::write(&file, "no directory").expect("the file is written");
+    let mut server = Server::stopped(&[]);
+    server.keep_data_in(file.clone(), vec!["env".into()]);
+    let status = server.launch_in_vain();
+    assert!(!status.success() && server.log().contains(&file.display().to_string()), "{}", server.log());
+    assert_eq!(fs::read(&file).expect("it is still there"), b"no directory");
 }
