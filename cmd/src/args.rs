@@ -54,7 +54,7 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_APPENDFSYNC", value_name = "POLICY")]
     pub appendfsync: Option<String>,
 
-    /// Take a checkpoint after so many bytes of log, e.g. 256mb; 0: never for this reason [default: 256mb].
+    /// Take a checkpoint before the log has so many bytes, e.g. 256mb; 0: never for this reason [default: 256mb].
     #[arg(long, env = "ATOLL_CHECKPOINT_LOG_SIZE", value_name = "BYTES")]
     pub checkpoint_log_size: Option<String>,
 
@@ -62,7 +62,7 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_CHECKPOINT_INTERVAL", value_name = "SECONDS")]
     pub checkpoint_interval: Option<u32>,
 
-    /// Log kept behind the newest checkpoint; a node with a cluster secret keeps all [default: 64mb].
+    /// Of them, log kept behind the newest checkpoint at most; a node with a cluster secret keeps all [default: 64mb].
     #[arg(long, env = "ATOLL_LOG_RETENTION_SIZE", value_name = "BYTES")]
     pub log_retention_size: Option<String>,
 

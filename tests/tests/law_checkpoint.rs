@@ -130,6 +130,14 @@ impl Node {
         }
     }
 
+    fn reload(&mut self) {
+        let before = self.engine.digest(self.now_ms);
+        self.engine.reload().expect("it reads back");
+        let after = self.engine.digest(self.now_ms);
+        assert_eq!((before.0, before.1), (after.0, after.1), "what is shown after a reload");
+        assert!(after.2.covers(&before.2), "the frontier after a reload");
+    }
+
     fn restart(&mut self) {
         self.engine.end_turn().expect("a memory disk takes it");
         let before = self.engine.digest(self.now_ms);
@@ -170,10 +178,11 @@ fn law_a_start_shows_what_was_shown() {
             let mut node = Node::new(seed, &keys);
             node.commands(4000);
             for _ in 0..6 + node.random.below(10) {
-                match node.random.below(8) {
+                match node.random.below(9) {
                     0..3 => node.checkpoint(false, false),
                     3..5 => node.checkpoint(true, false),
                     5 => node.checkpoint(true, true),
+                    6 => node.reload(),
                     _ => node.restart(),
                 }
                 let upto = [20, 300, 2000][node.random.below(3)];

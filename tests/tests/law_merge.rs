@@ -284,8 +284,14 @@ impl World {
             Ok(_) | Err(CheckpointError::Rebuilt) => {}
             Err(error) => panic!("{error}"),
         }
-        if self.random.below(2) == 0 {
-            self.restart(at);
+        match self.random.below(4) {
+            0 => {
+                self.nodes[at].engine.reload().expect("a memory disk reads");
+                self.trace.push(format!("n{at}: reload"));
+                self.compare(at);
+            }
+            1 => {}
+            _ => self.restart(at),
         }
     }
 

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use proto::{Frontier, Hlc, NodeId, Seq};
 
 use super::origins::Origins;
-use super::remote::Swaps;
+use super::remote::{AllShards, Swaps};
 use super::stage::Stage;
 use super::write::Writer;
 use super::{Engine, EngineStats, Peers, checkpoint, new_shards};
@@ -268,12 +268,23 @@ impl Engine {
     }
 
     /// Folds one batch of the log; what was stable when it was written is folded as stable.
-    fn replay(&self, batch: &Batch<'_>, hlc: &mut Hlc) -> Result<(), BatchError> {
+    /// `held`: the caller holds every shard.
+    pub(super) fn replay(
+        &self,
+        batch: &Batch<'_>,
+        hlc: &mut Hlc,
+        held: Option<&mut AllShards<'_>>,
+    ) -> Result<(), BatchError> {
         match batch.header.kind {
             BatchKind::Members => self.replay_members(batch),
             BatchKind::Stable => {
                 let stable = batch.context()?;
-                self.prune_shards(&stable);
+                match held {
+                    Some(shards) => self.with_world(self.own_origin, |world| {
+                        shards.iter_mut().for_each(|shard| _ = shard.prune(&stable, world));
+                    }),
+                    None => _ = self.prune_shards(&stable),
+                }
                 self.peers.lock().base_cut.join(&stable);
                 Ok(())
             }
@@ -285,7 +296,7 @@ impl Engine {
                 let ours = self.own_nodes.contains(&batch.header.origin);
                 let solo = ours && batch.header.flags & FLAG_SOLO != 0;
                 let before = self.databases_seen.swap(0, Relaxed);
-                *hlc = (*hlc).max(self.fold_batch(batch, Some(solo), None)?);
+                *hlc = (*hlc).max(self.fold_batch(batch, Some(solo), held)?);
                 let seen = self.databases_seen.fetch_max(before, Relaxed);
                 if ours {
                     self.own_databases.fetch_max(seen, Relaxed);
@@ -332,7 +343,7 @@ impl Recovery {
         let (log, recovered) = opening.replay(start, &mut |batch, at| {
             loading.done_bytes.store(image_bytes + at.0 - from.0, Relaxed);
             loading.effects.fetch_add(u64::from(batch.header.count), Relaxed);
-            engine.replay(batch, &mut hlc)
+            engine.replay(batch, &mut hlc, None)
         })?;
         if let Some(manifest) = &manifest {
             log.remove_leftovers(&names, manifest.first_segment)?;

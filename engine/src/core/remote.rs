@@ -18,7 +18,7 @@ use crate::state::table::shard_of;
 /// A stamp this far ahead of our own clock (ms) is taken for damage: adopting it would stamp everything written here so.
 const FUTURE_MS_MAX: u64 = 24 * 3600 * 1000;
 
-type AllShards<'e> = Vec<MutexGuard<'e, Shard>>;
+pub(super) type AllShards<'e> = Vec<MutexGuard<'e, Shard>>;
 
 /// The shards that a unit of remote effects touches, held.
 enum Reach<'r, 'e, 'o> {
@@ -258,14 +258,7 @@ impl Engine {
         let mut shards: AllShards<'_> = self.shards.iter().map(|s| s.lock()).collect();
         self.end_turn().map_err(|e| ReplicaError::Log(e.to_string()))?;
         self.alone.store(false, Relaxed);
-        for shard in &mut shards {
-            shard.reset(self.config.index);
-        }
-        for index in &self.indexes {
-            index.lock().clear(free_dead);
-        }
-        let shown = std::mem::take(&mut *self.shown.lock());
-        self.swaps.lock().0.clear();
+        let shown = self.forget(&mut shards);
         {
             let mut peers = self.peers.lock();
             peers.base_cut = Frontier::new();
@@ -281,13 +274,29 @@ impl Engine {
             BatchKind::Stable | BatchKind::Members => Ok(()),
         })
         .map_err(|e| {
-            // What is there now is neither the old state nor the new: nobody may see it or save it.
-            self.loading.active.store(true, Relaxed);
-            self.failed.store(true, Relaxed);
+            self.fail();
             ReplicaError::Log(e.to_string())
         })?;
         self.shown.lock().join(&shown);
         Ok(())
+    }
+
+    /// Empties every shard and index, and what was shown, which is returned.
+    pub(super) fn forget(&self, shards: &mut AllShards<'_>) -> Frontier {
+        for shard in shards.iter_mut() {
+            shard.reset(self.config.index);
+        }
+        for index in &self.indexes {
+            index.lock().clear(free_dead);
+        }
+        self.swaps.lock().0.clear();
+        std::mem::take(&mut *self.shown.lock())
+    }
+
+    /// What is there now is neither the old state nor the new: nobody may see it or save it.
+    pub(super) fn fail(&self) {
+        self.loading.active.store(true, Relaxed);
+        self.failed.store(true, Relaxed);
     }
 
     pub(super) fn prune_shards(&self, stable: &Frontier) -> usize {

@@ -8,11 +8,15 @@ impl Log {
         self.segments.read()[0].header.start
     }
 
-    /// Number of the first segment that is kept when everything before `upto` may go. The active segment always stays.
-    pub fn first_kept(&self, upto: LogPosition) -> u64 {
+    /// Number of the first segment that is kept when `needed` and what follows has to stay, and of what lies before it as many whole
+    /// segments as hold at most `retained_bytes`. The active segment always stays.
+    pub fn first_kept(&self, needed: LogPosition, retained_bytes: u64) -> u64 {
         let segments = self.segments.read();
-        let kept = segments.windows(2).position(|pair| pair[1].header.start > upto);
-        segments[kept.unwrap_or(segments.len() - 1)].header.number
+        let holding = segments.windows(2).position(|pair| pair[1].header.start > needed);
+        let holding = holding.unwrap_or(segments.len() - 1);
+        let begin = segments[holding].header.start.0;
+        let kept = segments[..holding].iter().position(|s| begin - s.header.start.0 <= retained_bytes);
+        segments[kept.unwrap_or(holding)].header.number
     }
 
     /// Removes the segments below this number, which a published checkpoint no longer needs. Returns how many went. What could not

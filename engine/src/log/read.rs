@@ -108,12 +108,22 @@ impl Log {
         &self,
         visit: &mut dyn FnMut(&Batch<'_>) -> Result<(), BatchError>,
     ) -> Result<(), LogError> {
+        self.replay_from(LogPosition(0), visit)
+    }
+
+    /// As [`Log::replay`], from a place where a batch or a mark begins.
+    pub fn replay_from(
+        &self,
+        from: LogPosition,
+        visit: &mut dyn FnMut(&Batch<'_>) -> Result<(), BatchError>,
+    ) -> Result<(), LogError> {
         let end = self.appended_upto();
         let mut window = Window::new(recover::CHUNK_BYTES);
-        let mut at = LogPosition(0);
+        let mut at = from;
         while at < end {
             let (segment, stop) = self.segment_at(at, end)?;
-            recover::visit(&mut window, &segment, segment.offset(stop), &mut |batch, _| visit(batch))?;
+            let (begin, stop_at) = (segment.offset(at), segment.offset(stop));
+            recover::visit(&mut window, &segment, begin, stop_at, &mut |batch, _| visit(batch))?;
             at = stop;
         }
         Ok(())

@@ -110,14 +110,15 @@ pub(super) fn read(
     Ok(Found { segments, end, cut_bytes, marked })
 }
 
-/// Visits the batches of a segment up to the offset `end`.
+/// Visits the batches of a segment between two offsets.
 pub(super) fn visit(
     window: &mut Window,
     segment: &Segment,
+    begin: u64,
     end: u64,
     visit: &mut Visit<'_>,
 ) -> Result<(), LogError> {
-    visit_frames(window, segment, SEGMENT_HEADER_BYTES, end, &mut LogPosition(0), visit)
+    visit_frames(window, segment, begin, end, &mut LogPosition(0), visit)
 }
 
 fn visit_frames(

@@ -83,6 +83,11 @@ impl Call<'_> {
         result
     }
 
+    /// Inside EXEC: shards are held, and what takes all of them would wait for ever.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.unit.is_some()
+    }
+
     /// The refusal for a word that is no subcommand, or one with the wrong number of arguments.
     pub(crate) fn try_help(word: &[u8], container: &str) -> Refusal {
         Refusal::Quoted(format!(

@@ -6,6 +6,7 @@ use proto::resp::Replies;
 
 use crate::commands::args::is;
 use crate::commands::help;
+use crate::core::{CheckpointError, key_digest};
 use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::session::Call;
@@ -39,6 +40,30 @@ pub fn debug(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Re
         [word, text] if is(word, "error") => {
             return Err(Refusal::Quoted(String::from_utf8_lossy(text).into_owned()));
         }
+        [word, ..]
+            if call.in_transaction() && (is(word, "reload") || is(word, "loadaof") || is(word, "digest")) =>
+        {
+            return Err(Refusal::Text("ERR DEBUG RELOAD and DEBUG DIGEST cannot run inside a transaction"));
+        }
+        [word, options @ ..] if is(word, "reload") => return reload(call, options, reply),
+        [word] if is(word, "loadaof") => return reload(call, &[b"nosave"], reply),
+        [word] if is(word, "digest") => {
+            let (digest, keys, _) = call.engine().digest(call.now_ms());
+            let digest = if keys == 0 { 0 } else { digest };
+            reply.simple(&format!("{digest:040x}"));
+        }
+        [word, keys @ ..] if is(word, "digest-value") && !call.in_transaction() => {
+            reply.array(keys.len());
+            for key in keys {
+                let digest = call.with_key(key, |unit| {
+                    unit.set_touch(false);
+                    let key = unit.key(key);
+                    let expiry_ms = unit.expiry(&key).and_then(|expiry| expiry.ms());
+                    unit.value(&key).map_or(0, |value| key_digest(0, b"", &value, expiry_ms))
+                });
+                reply.simple(&format!("{:040x}", digest.unwrap_or(0)));
+            }
+        }
         [word, kind] if is(word, "protocol") => return protocol(kind, reply),
         [word, _] if is(word, "quicklist-packed-threshold") => reply.ok(),
         [word, _] if is(word, "set-skip-checksum-validation") => reply.ok(),
@@ -66,6 +91,34 @@ fn object(call: &mut Call<'_>, name: &[u8], reply: &mut Replies<'_>) -> Result<(
         Some(text) => reply.simple(&text),
         None => return Err(Refusal::NoSuchKey),
     }
+    Ok(())
+}
+
+/// Saves unless told not to, then reads everything back as a start does. What an option would keep or merge is the same here.
+fn reload(call: &mut Call<'_>, options: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let mut save = true;
+    for option in options {
+        match option {
+            o if is(o, "nosave") => save = false,
+            o if is(o, "noflush") || is(o, "merge") => {}
+            _ => {
+                return Err(Refusal::Text(
+                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
+        }
+    }
+    let failed =
+        |error: CheckpointError| Refusal::Quoted(format!("ERR Error trying to load the checkpoint: {error}"));
+    if save {
+        match call.server.checkpoint(&|| false) {
+            // The one that runs is as good a beginning as ours; the log has the rest.
+            Ok(_) | Err(CheckpointError::Busy | CheckpointError::Rebuilt) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    call.engine().reload().map_err(failed)?;
+    reply.ok();
     Ok(())
 }
 
@@ -109,6 +162,10 @@ fn debug_help(reply: &mut Replies<'_>) {
         reply,
         "DEBUG",
         &[
+            "DIGEST",
+            "    Output a hex signature representing the current DB content.",
+            "DIGEST-VALUE <key> [<key> ...]",
+            "    Output a hex signature of the values of all the specified keys.",
             "ERROR <string>",
             "    Return a Redis protocol error with <string> as message. Useful for clients",
             "    unit tests to simulate Redis errors.",
@@ -117,6 +174,11 @@ fn debug_help(reply: &mut Replies<'_>) {
             "PROTOCOL <type>",
             "    Reply with a test value of the specified type. <type> can be: string,",
             "    integer, double, null, array, set, map, verbatim, true, false.",
+            "LOADAOF",
+            "    Read the last checkpoint and the log after it back into memory.",
+            "RELOAD [option ...]",
+            "    Take a checkpoint (not with NOSAVE) and read it and the log after it back into",
+            "    memory. NOFLUSH and MERGE are accepted and change nothing.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Setting it to 0 disables expiring keys in background when they are not",
             "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",

@@ -63,10 +63,7 @@ pub fn load_shards(
     workers: &Workers<'_>,
 ) -> Result<(), LogError> {
     let names = disk.list()?;
-    let mut files: Vec<(u64, Box<dyn DiskFile>)> = Vec::new();
-    for (number, bytes) in &manifest.files {
-        files.push((*number, open_image(disk, &names, *number, *bytes)?));
-    }
+    let files = open_images(disk, manifest)?;
     let used = |number: u64| files.iter().any(|file| file.0 == number);
     for name in names.iter().filter(|name| image_number(name).is_some_and(|number| !used(number))) {
         disk.remove(name)?;
@@ -84,6 +81,16 @@ pub fn load_shards(
         }
     });
     failed.into_inner().map_or(Ok(()), Err)
+}
+
+/// Checkpoint files by number.
+pub(super) type Images = Vec<(u64, Box<dyn DiskFile>)>;
+
+/// Opens every file that the manifest names.
+pub(super) fn open_images(disk: &dyn Disk, manifest: &Manifest) -> Result<Images, LogError> {
+    let names = disk.list()?;
+    let files = manifest.files.iter();
+    files.map(|(number, bytes)| Ok((*number, open_image(disk, &names, *number, *bytes)?))).collect()
 }
 
 /// Opens a checkpoint's file of which the manifest says how long it is.
@@ -126,7 +133,7 @@ fn load_shard(
 }
 
 /// Reads all extents of one shard into it.
-fn read_extents(
+pub(super) fn read_extents(
     shard: &mut Shard,
     files: &[(u64, Box<dyn DiskFile>)],
     extents: &[Extent],

@@ -15,6 +15,7 @@
 //! - nothing that a manifest names is removed before the next manifest has its name.
 
 mod load;
+mod reload;
 mod schedule;
 mod write;
 

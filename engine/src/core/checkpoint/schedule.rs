@@ -9,11 +9,11 @@ use crate::core::Engine;
 /// When checkpoints are taken by themselves, and how much log stays behind them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckpointPolicy {
-    /// After so many bytes of log; 0: never for this reason.
+    /// Before the log has so many bytes, those kept behind a checkpoint included; 0: never for this reason.
     pub log_bytes: u64,
     /// After so many seconds in which something was written; 0: never for this reason.
     pub interval_s: u64,
-    /// Bytes of log kept behind the newest checkpoint.
+    /// Bytes of log kept behind the newest checkpoint at most, in whole segments.
     pub retention_bytes: u64,
     /// After so many seconds, if so many effects were written (Redis' `save`).
     pub points: Vec<(u64, u64)>,
@@ -27,6 +27,13 @@ impl Default for CheckpointPolicy {
             retention_bytes: 64 << 20,
             points: Vec::new(),
         }
+    }
+}
+
+impl CheckpointPolicy {
+    /// Log since the last checkpoint that makes the next one due: the room that retention leaves, half of it at least.
+    fn due_bytes(&self) -> u64 {
+        self.log_bytes.saturating_sub(self.retention_bytes).max(self.log_bytes / 2)
     }
 }
 
@@ -109,7 +116,7 @@ impl Engine {
             effects >= *changes && now_ms >= taken_ms.saturating_add(seconds.saturating_mul(1000))
         };
         policy.points.iter().any(point)
-            || policy.log_bytes > 0 && grown >= policy.log_bytes
+            || policy.log_bytes > 0 && grown >= policy.due_bytes()
             || policy.interval_s > 0
                 && wrote
                 && now_ms >= taken_ms.saturating_add(policy.interval_s.saturating_mul(1000))
@@ -122,7 +129,7 @@ impl Engine {
 
     /// How far the log has outgrown what makes a checkpoint due, while one runs: 1 is at the limit, 0 when there is none.
     pub fn checkpoint_pressure(&self) -> f64 {
-        let limit = self.checkpoints.policy.lock().log_bytes;
+        let limit = self.checkpoints.policy.lock().due_bytes();
         let since = self.checkpoint_status(0).log_bytes_since;
         if limit == 0 { 0.0 } else { since as f64 / limit as f64 }
     }

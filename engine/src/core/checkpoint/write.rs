@@ -298,9 +298,9 @@ impl Engine {
 
     /// With peers the whole log is kept: whoever joins reads it, and so does a rebuild.
     fn first_segment_kept(&self, log: &Log, manifest: &Manifest) -> u64 {
-        let upto = manifest.from.0.saturating_sub(self.checkpoint_policy().retention_bytes);
         let keeps_all = !self.is_alone() || self.config.keeps_log;
-        log.first_kept(crate::log::LogPosition(if keeps_all { 0 } else { upto }))
+        let retained_bytes = if keeps_all { u64::MAX } else { self.checkpoint_policy().retention_bytes };
+        log.first_kept(manifest.from, retained_bytes)
     }
 }
 
