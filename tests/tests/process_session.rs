@@ -99,3 +99,32 @@ fn past_the_memory_limit_reads_and_removes_go_on() {
     assert_eq!(client.run("CONFIG SET maxmemory 0"), ok);
     assert_eq!(client.run("SET k 2"), ok);
 }
+
+#[test]
+fn a_watched_key_that_was_past_its_expiry_already_does_not_change_by_going() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.run("DEBUG SET-ACTIVE-EXPIRE 0");
+    let pong = Value::Array(vec![Value::Simple(b"PONG".to_vec())]);
+    for going in ["DEL stale", "GET stale", "FLUSHDB", "SWAPDB 0 9"] {
+        client.run("FLUSHALL");
+        client.run("SET stale v PX 1");
+        while client.run("EXISTS stale") == Value::Integer(1) {
+            std::thread::yield_now();
+        }
+        client.run("SET stale v PX 1");
+        std::thread::sleep(std::time::Duration::from_millis(3));
+        client.run("WATCH stale");
+        client.run(going);
+        client.run("MULTI");
+        client.run("PING");
+        assert_eq!(client.run("EXEC"), pong, "{going}");
+        // One that was live did change, whoever removes it.
+        client.run("SET live v");
+        client.run("WATCH live");
+        client.run(&going.replace("stale", "live").replace("GET", "DEL"));
+        client.run("MULTI");
+        client.run("PING");
+        assert_eq!(client.run("EXEC"), Value::Null, "{going}");
+    }
+}

@@ -311,7 +311,9 @@ impl Engine {
 
     /// Ends a watch; the flag is dropped by the client.
     pub fn unwatch(&self, flag: &Arc<WatchFlag>) {
-        for watched in std::mem::take(&mut *flag.keys().lock()) {
+        // The list is let go of first: whoever folds holds a shard and asks for the list.
+        let keys = std::mem::take(&mut *flag.keys().lock());
+        for watched in keys {
             let hash = self.key_hash(&watched.key);
             let mut shard = self.shards[shard_of(hash)].lock();
             shard.watchers.remove(watched.db, &watched.key, flag);

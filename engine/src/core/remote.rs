@@ -184,7 +184,8 @@ impl Engine {
                 Op::SwapDb { a, b } => {
                     let physical = |db: u32| self.databases.get(db as usize).map(|p| p.load(Relaxed));
                     if let (Some(a), Some(b)) = (physical(*a), physical(*b)) {
-                        reach.each(&mut |shard| shard.touch_swapped(a, b, |key| self.key_hash(key)));
+                        let now_ms = effect.hlc.ms();
+                        reach.each(&mut |shard| shard.touch_swapped(a, b, now_ms, |key| self.key_hash(key)));
                     }
                     self.apply_swap(*id, effect.hlc, *a, *b);
                 }

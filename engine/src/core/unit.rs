@@ -332,7 +332,7 @@ impl<'e> Unit<'e> {
         let Locks::All(shards) = &mut self.locks else { panic!("a swap holds every shard") };
         let (pa, pb) = (engine.physical(a), engine.physical(b));
         for shard in shards.iter_mut() {
-            shard.touch_swapped(pa, pb, |key| engine.key_hash(key));
+            shard.touch_swapped(pa, pb, self.now_ms, |key| engine.key_hash(key));
         }
         let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
         let hlc = stage.tick(self.now_ms);

@@ -250,7 +250,10 @@ impl Shard {
         }
         self.track.changes += 1;
         if !self.watchers.is_empty() {
-            self.watchers.touch(db, key);
+            match effect.op {
+                Op::Reset => self.watchers.touch_going(db, key),
+                _ => self.watchers.touch(db, key),
+            }
         }
         let part = self.part(db);
         let ptr = match known.or_else(|| part.table.find(hash, key).map(|e| e.ptr())) {
@@ -422,7 +425,7 @@ impl Shard {
                     continue;
                 }
                 if !self.watchers.is_empty() && entry.kind().is_some() {
-                    self.watchers.touch(db, entry.key());
+                    self.watchers.touch_going(db, entry.key());
                 }
                 let survives = match self.windows.get_mut(&ptr) {
                     None => false,
@@ -554,7 +557,7 @@ impl Shard {
         }
         let ptr = entry.ptr();
         if !self.watchers.is_empty() {
-            self.watchers.touch(db, key);
+            self.watchers.touch_going(db, key);
         }
         let part = self.part(db);
         part.expires -= 1;
@@ -643,19 +646,24 @@ impl Shard {
         self.dead_in_run.get_mut(db as usize).map_or(0, std::mem::take)
     }
 
-    /// Two databases change places: whoever watches a key that either has is told.
-    pub(crate) fn touch_swapped(&mut self, a: u32, b: u32, hash_of: impl Fn(&[u8]) -> u64) {
+    /// Two databases change places: whoever watches a key that is live in either is told, or that was live when watched and is there
+    /// still, past its expiry or not.
+    pub(crate) fn touch_swapped(&mut self, a: u32, b: u32, now_ms: u64, hash_of: impl Fn(&[u8]) -> u64) {
         let parts = &mut self.parts;
-        let mut holds = |db: u32, key: &[u8]| {
+        let mut state = |db: u32, key: &[u8]| {
             let found = parts.get_mut(db as usize).and_then(|p| p.table.find(hash_of(key), key));
-            found.is_some_and(|entry| entry.kind().is_some())
+            let entry = found.filter(|entry| entry.kind().is_some());
+            (entry.is_some(), entry.is_some_and(|entry| !entry.expiry().reached(now_ms)))
         };
-        self.watchers.touch_all(None, |db, key| (db == a || db == b) && (holds(a, key) || holds(b, key)));
+        self.watchers.touch_all(|db, key, was_live| {
+            let other = if db == a { b } else { a };
+            (db == a || db == b) && (was_live && state(db, key).0 || state(other, key).1)
+        });
     }
 
     /// Forgets every key.
     pub(crate) fn reset(&mut self, indexed: bool) {
-        self.watchers.touch_all(None, |_, _| true);
+        self.watchers.touch_all(|_, _, _| true);
         self.track.lose();
         self.loaded = None;
         self.windows.clear();

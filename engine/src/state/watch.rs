@@ -36,6 +36,11 @@ impl WatchFlag {
         &self.keys
     }
 
+    /// The key was live when it was watched: only then does it change by going.
+    fn was_live(&self, db: u32, key: &[u8]) -> bool {
+        self.keys.lock().iter().any(|k| k.live && k.db == db && *k.key == *key)
+    }
+
     /// Hashes of the watched keys, to lock them.
     pub(crate) fn hashes(&self, hash: impl Fn(&[u8]) -> u64) -> Vec<u64> {
         self.keys.lock().iter().map(|k| hash(&k.key)).collect()
@@ -70,18 +75,25 @@ impl Watchers {
         }
     }
 
+    /// The key changed.
     pub fn touch(&self, db: u32, key: &[u8]) {
         if let Some(flags) = self.0.get(&(db, key.into())) {
             flags.iter().for_each(|f| f.set_dirty());
         }
     }
 
-    /// Touches every watched key (of one database, if given) for which `changed` holds.
-    pub fn touch_all(&self, db: Option<u32>, mut changed: impl FnMut(u32, &[u8]) -> bool) {
-        for ((key_db, key), flags) in &self.0 {
-            if db.is_none_or(|db| db == *key_db) && changed(*key_db, key) {
-                flags.iter().for_each(|f| f.set_dirty());
-            }
+    /// The key goes: nothing new for whoever watched it when it was past its expiry already.
+    pub fn touch_going(&self, db: u32, key: &[u8]) {
+        if let Some(flags) = self.0.get(&(db, key.into())) {
+            flags.iter().filter(|f| f.was_live(db, key)).for_each(|f| f.set_dirty());
+        }
+    }
+
+    /// Touches every watched key for which `changed` holds, given whether it was live when watched.
+    pub fn touch_all(&self, mut changed: impl FnMut(u32, &[u8], bool) -> bool) {
+        for ((db, key), flags) in &self.0 {
+            let changed = flags.iter().filter(|f| changed(*db, key, f.was_live(*db, key)));
+            changed.for_each(|f| f.set_dirty());
         }
     }
 }

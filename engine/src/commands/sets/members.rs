@@ -94,10 +94,13 @@ pub fn smove(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Re
         return Ok(());
     }
     let has = unit.set(&from)?.is_some_and(|set| set.contains(member));
-    unit.set(&to)?;
+    let there = unit.set(&to)?.is_some_and(|set| set.contains(member));
     if has && from.bytes != to.bytes {
         unit.emit(&from, Op::MemberRemove(Members::Slices(&[member])));
-        unit.emit(&to, Op::MemberAdd(Members::Slices(&[member])));
+        // As in SADD.
+        if !there || !unit.is_alone() {
+            unit.emit(&to, Op::MemberAdd(Members::Slices(&[member])));
+        }
     }
     reply.integer(i64::from(has));
     Ok(())

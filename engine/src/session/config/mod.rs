@@ -145,7 +145,9 @@ impl Config {
             let mut text = value::canonical(setting.kind, value).map_err(failed)?;
             match setting.change {
                 Change::Only(why) if text != setting.default => {
-                    return Err(failed(format!("it can only be '{}': {why}", setting.default)));
+                    let text =
+                        format!("can't set immutable config: it can only be '{}', {why}", setting.default);
+                    return Err(failed(text));
                 }
                 _ => {}
             }
