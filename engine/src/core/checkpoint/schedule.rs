@@ -31,9 +31,11 @@ impl Default for CheckpointPolicy {
 }
 
 impl CheckpointPolicy {
-    /// Log since the last checkpoint that makes the next one due: the room that retention leaves, half of it at least.
-    fn due_bytes(&self) -> u64 {
-        self.log_bytes.saturating_sub(self.retention_bytes).max(self.log_bytes / 2)
+    /// Log since the last checkpoint that makes the next one due: the room that retention leaves, and that the next images need
+    /// beside those of now (`image_bytes`), but a quarter at least.
+    fn due_bytes(&self, image_bytes: u64) -> u64 {
+        let taken = self.retention_bytes.saturating_add(image_bytes);
+        self.log_bytes.saturating_sub(taken).max(self.log_bytes / 4)
     }
 }
 
@@ -104,6 +106,7 @@ impl Engine {
         if state.failed.is_some() && now_ms < state.last_attempt_ms + RETRY_MS {
             return false;
         }
+        let image_bytes = state.last.as_ref().map_or(0, |last| last.live_bytes());
         let (from, taken_ms) = match &state.last {
             Some(last) => (last.from, last.taken_ms.max(state.last_attempt_ms)),
             None => (crate::log::LogPosition(0), state.last_attempt_ms),
@@ -116,7 +119,7 @@ impl Engine {
             effects >= *changes && now_ms >= taken_ms.saturating_add(seconds.saturating_mul(1000))
         };
         policy.points.iter().any(point)
-            || policy.log_bytes > 0 && grown >= policy.due_bytes()
+            || policy.log_bytes > 0 && grown >= policy.due_bytes(image_bytes)
             || policy.interval_s > 0
                 && wrote
                 && now_ms >= taken_ms.saturating_add(policy.interval_s.saturating_mul(1000))
@@ -129,8 +132,9 @@ impl Engine {
 
     /// How far the log has outgrown what makes a checkpoint due, while one runs: 1 is at the limit, 0 when there is none.
     pub fn checkpoint_pressure(&self) -> f64 {
-        let limit = self.checkpoints.policy.lock().due_bytes();
-        let since = self.checkpoint_status(0).log_bytes_since;
+        let status = self.checkpoint_status(0);
+        let limit = self.checkpoints.policy.lock().due_bytes(status.live_bytes);
+        let since = status.log_bytes_since;
         if limit == 0 { 0.0 } else { since as f64 / limit as f64 }
     }
 
