@@ -7,6 +7,7 @@ pub mod client;
 pub mod cluster;
 pub mod log_effects;
 pub mod memory_disk;
+pub mod plans;
 pub mod proxy;
 pub mod race;
 pub mod random;

@@ -21,6 +21,11 @@ impl Random {
     pub fn below(&mut self, bound: u64) -> u64 {
         self.number() % bound
     }
+
+    /// As [`Random::below`], for a place in a list.
+    pub fn index(&mut self, bound: usize) -> usize {
+        self.below(bound as u64) as usize
+    }
 }
 
 /// The seed of a run: `ATOLL_TEST_SEED`, else a fixed one, so that CI is repeatable.

@@ -10,6 +10,7 @@ use engine::replication::{Ack, Member, Replica};
 use proto::resp::{Protocol, Replies};
 use proto::{NodeId, Seq};
 use tests::memory_disk::MemoryDisk;
+use tests::plans::{self, keys_of_shards};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 const SEED: u64 = 7;
@@ -17,8 +18,7 @@ const NOW_MS: u64 = 1_000_000;
 
 /// Keys of the first shard, with a common prefix.
 fn keys(prefix: &str, count: usize) -> Vec<String> {
-    let names = (0..).map(|n| format!("{prefix}{n}"));
-    names.filter(|name| xxh3_64_with_seed(name.as_bytes(), SEED) >> 54 == 0).take(count).collect()
+    keys_of_shards(prefix, SEED, 1, count)
 }
 
 /// Those in the second half of the shard's hash space: with 600 keys, its second chunk.
@@ -64,13 +64,7 @@ fn disk_age() -> u64 {
 }
 
 fn run(engine: &Engine, db: u32, line: &str) {
-    let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-    let Plan::Data(plan) = commands::lookup(args[0]).expect("a known command").plan else {
-        panic!("a data command")
-    };
-    let mut out = Vec::new();
-    let mut unit = engine.begin(&engine.turn(NOW_MS), db, LockPlan::Everything);
-    let _ = plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2));
+    let _ = plans::run(engine, NOW_MS, db, line);
 }
 
 /// Takes a checkpoint; `between` runs once, before the second chunk of the first shard.
@@ -241,13 +235,7 @@ fn a_clock_set_back_across_a_restart_loses_and_reorders_nothing() {
     // Each start is an hour before the one before it; the checkpoint is taken in the middle.
     for start in 0..6u64 {
         let now_ms = 100 * 3_600_000 - start * 3_600_000;
-        let at = |line: &str| {
-            let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-            let Plan::Data(plan) = commands::lookup(args[0]).expect("known").plan else { panic!("data") };
-            let mut out = Vec::new();
-            let mut unit = engine.begin(&engine.turn(now_ms), 0, LockPlan::Everything);
-            plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2)).expect("it is done");
-        };
+        let at = |line: &str| plans::run(&engine, now_ms, 0, line).expect("it is done");
         at(&format!("set last {start}"));
         at("incr count");
         at(&format!("append text {start}"));

@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use engine::commands::{self, Plan};
-use engine::core::{CheckpointPolicy, Engine, EngineConfig, LockPlan, OpenError};
+use engine::core::{CheckpointPolicy, Engine, EngineConfig, OpenError};
 use engine::log::inspect::{self, Found, RepairError};
 use engine::log::{Damage, LogError};
-use proto::resp::{Protocol, Replies};
 use tests::batches;
+use tests::plans::{self, keys_of_shards};
 use tests::sim_disk::SimDisk;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 const HASH_SEED: u64 = 7;
 const NOW_MS: u64 = 1_000_000;
@@ -33,14 +31,7 @@ fn open(disk: &SimDisk, retention_bytes: u64) -> Result<Arc<Engine>, OpenError> 
 
 fn run(engine: &Engine, lines: &[String]) {
     for line in lines {
-        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        let Plan::Data(plan) = commands::lookup(args[0]).expect("a known command").plan else {
-            panic!("a data command")
-        };
-        let turn = engine.turn(NOW_MS);
-        let mut out = Vec::new();
-        let mut unit = engine.begin(&turn, 0, LockPlan::Everything);
-        plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2)).expect("it is done");
+        plans::run(engine, NOW_MS, 0, line).expect("it is done");
     }
     engine.end_turn().expect("it is written");
 }
@@ -49,9 +40,7 @@ fn run(engine: &Engine, lines: &[String]) {
 fn directory(retention_bytes: u64) -> (SimDisk, u128) {
     let disk = SimDisk::new(1);
     let engine = open(&disk, retention_bytes).expect("a fresh directory opens");
-    let names = (0..).map(|n| format!("key:{n}"));
-    let keys: Vec<String> =
-        names.filter(|k| xxh3_64_with_seed(k.as_bytes(), HASH_SEED) >> 54 < 2).take(60).collect();
+    let keys = keys_of_shards("key:", HASH_SEED, 2, 60);
     run(&engine, &keys.iter().map(|k| format!("set {k} value-of-{k}")).collect::<Vec<_>>());
     run(&engine, &[format!("sadd s a b {}", "m".repeat(300)), format!("set {} x px 100000000", keys[3])]);
     engine.checkpoint(&|| NOW_MS, &|| false).expect("it is taken");

@@ -8,13 +8,12 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use engine::commands::{self, Plan};
-use engine::core::{CheckpointPolicy, Engine, EngineConfig, Fsync, LockPlan};
+use engine::core::{CheckpointPolicy, Engine, EngineConfig, Fsync};
 use engine::log::LogError;
-use proto::resp::{Protocol, Replies};
 use tests::batches;
+use tests::plans::{self, keys_of_shards};
+use tests::random::Random;
 use tests::sim_disk::{SimDisk, Stop};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 const HASH_SEED: u64 = 7;
 const NOW_MS: u64 = 1_000_000;
@@ -22,21 +21,9 @@ const STEPS: usize = 24;
 /// Stops to come to at least, over all seeds.
 const POINTS: u64 = 20_000;
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % n as u64) as usize
-    }
-}
-
 /// Keys of two shards, so that changes are worth an extent of their own.
 fn keys() -> Vec<String> {
-    let names = (0..).map(|n| format!("key:{n}"));
-    names.filter(|name| xxh3_64_with_seed(name.as_bytes(), HASH_SEED) >> 54 < 2).take(80).collect()
+    keys_of_shards("key:", HASH_SEED, 2, 80)
 }
 
 /// One life of a data directory, the same for the same seed up to where the machine stops.
@@ -58,8 +45,8 @@ struct Life<'k> {
 
 impl<'k> Life<'k> {
     fn new(seed: u64, keys: &'k [String]) -> Self {
-        let mut random = Random(seed);
-        let fsync = if random.below(3) == 0 { Fsync::Always } else { Fsync::EverySecond };
+        let mut random = Random::new(seed);
+        let fsync = if random.index(3) == 0 { Fsync::Always } else { Fsync::EverySecond };
         let disk = SimDisk::new(seed);
         let mut life = Life {
             seed,
@@ -105,7 +92,7 @@ impl<'k> Life<'k> {
         if !self.start() {
             return;
         }
-        if self.random.below(3) > 0 {
+        if self.random.index(3) > 0 {
             // Enough for changes to be few beside it.
             let pairs: Vec<String> = self.keys.iter().flat_map(|k| [k.clone(), "v".repeat(9)]).collect();
             if !self.turn(&[format!("mset {}", pairs.join(" "))]) {
@@ -113,9 +100,9 @@ impl<'k> Life<'k> {
             }
         }
         for _ in 0..STEPS {
-            let goes_on = match self.random.below(12) {
+            let goes_on = match self.random.index(12) {
                 0..7 => {
-                    let lines: Vec<String> = (0..1 + self.random.below(3)).map(|_| self.line()).collect();
+                    let lines: Vec<String> = (0..1 + self.random.index(3)).map(|_| self.line()).collect();
                     self.turn(&lines)
                 }
                 7 => self.sync(),
@@ -134,9 +121,9 @@ impl<'k> Life<'k> {
     }
 
     fn line(&mut self) -> String {
-        let key = self.keys[self.random.below(self.keys.len())].clone();
-        let n = self.random.below(100);
-        match self.random.below(10) {
+        let key = self.keys[self.random.index(self.keys.len())].clone();
+        let n = self.random.index(100);
+        match self.random.index(10) {
             0..4 => format!("set {key} value-{n}"),
             4 => format!("set {key} {n} px 100000000"),
             5 => format!("incr count:{key}"),
@@ -151,14 +138,7 @@ impl<'k> Life<'k> {
     fn turn(&mut self, lines: &[String]) -> bool {
         let engine = self.engine().clone();
         for line in lines {
-            let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-            let Plan::Data(plan) = commands::lookup(args[0]).expect("a known command").plan else {
-                panic!("a data command")
-            };
-            let turn = engine.turn(NOW_MS);
-            let mut out = Vec::new();
-            let mut unit = engine.begin(&turn, 0, LockPlan::Everything);
-            let _ = plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2));
+            let _ = plans::run(&engine, NOW_MS, 0, line);
         }
         self.shown.push(engine.digest(NOW_MS).0);
         if let Err(refused) = engine.end_turn() {
@@ -185,6 +165,10 @@ impl<'k> Life<'k> {
         let engine = self.engine.take().expect("the engine runs");
         assert_eq!(Some(&engine.digest(NOW_MS).0), self.shown.last(), "reads go on");
         assert!(engine.writable().is_err(), "writes are refused");
+        // A checkpoint that was asked for is given up, not tried again at once.
+        engine.request_checkpoint();
+        assert!(engine.checkpoint(&|| NOW_MS, &|| false).is_err());
+        assert!(!engine.checkpoint_due(NOW_MS), "an attempt that failed is followed by a rest");
         drop(engine);
         if !self.start() {
             return false;
@@ -280,7 +264,7 @@ fn every_stop(seed: u64, keys: &[String]) -> u64 {
         life.run();
         life.disk.operations()
     };
-    let mut random = Random(!seed);
+    let mut random = Random::new(!seed);
     for operation in 0..operations {
         let mut life = Life::new(seed, keys);
         life.disk.stop_at(operation);
@@ -289,8 +273,8 @@ fn every_stop(seed: u64, keys: &[String]) -> u64 {
         for stop in [Stop::Kill, Stop::PowerCut] {
             life.check(stop, None);
         }
-        if random.below(4) == 0 {
-            life.check(Stop::PowerCut, Some(random.below(40) as u64));
+        if random.index(4) == 0 {
+            life.check(Stop::PowerCut, Some(random.below(40)));
         }
     }
     operations * 2

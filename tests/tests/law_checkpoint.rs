@@ -6,33 +6,20 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use engine::commands::{self, Plan};
-use engine::core::{CheckpointPolicy, Engine, EngineConfig, LockPlan};
+use engine::core::{CheckpointPolicy, Engine, EngineConfig};
 use engine::replication::{Member, Replica};
 use proto::NodeId;
-use proto::resp::{Protocol, Replies};
 use tests::memory_disk::MemoryDisk;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use tests::plans::{self, keys_of_shards};
+use tests::random::Random;
 
 const SEED: u64 = 7;
 const KEYS: usize = 1200;
 const SHARDS: u64 = 2;
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % n as u64) as usize
-    }
-}
-
 /// Keys of the first shards.
 fn keys() -> Vec<String> {
-    let names = (0..).map(|n| format!("key:{n}"));
-    names.filter(|name| xxh3_64_with_seed(name.as_bytes(), SEED) >> 54 < SHARDS).take(KEYS).collect()
+    keys_of_shards("key:", SEED, SHARDS, KEYS)
 }
 
 struct Node {
@@ -49,8 +36,8 @@ struct Node {
 impl Node {
     fn new(seed: u64, keys: &Arc<Vec<String>>) -> Node {
         let disk = Arc::new(MemoryDisk::default());
-        let mut random = Random(seed);
-        let peers = random.below(3) == 0;
+        let mut random = Random::new(seed);
+        let peers = random.index(3) == 0;
         let engine = open(&disk, peers, seed);
         let (keys, now_ms) = (keys.clone(), 1_000_000);
         let node = Node { engine, disk, random, keys, now_ms, peers, fulls: 0, changes: 0 };
@@ -69,9 +56,9 @@ impl Node {
     }
 
     fn command(&mut self) {
-        let key = self.keys[self.random.below(self.keys.len())].clone();
-        let n = self.random.below(1000);
-        let line = match self.random.below(40) {
+        let key = self.keys[self.random.index(self.keys.len())].clone();
+        let n = self.random.index(1000);
+        let line = match self.random.index(40) {
             0..16 => format!("set {key} value-{n}"),
             16..20 => format!("set {key} {n} px {}", 1 + n * 10),
             20..24 => format!("incrby {key} {n}"),
@@ -79,30 +66,23 @@ impl Node {
             30..33 => format!("sadd {key} {n} m{n}"),
             33..35 => format!("append {key} {n}"),
             35..37 => format!("pexpire {key} {}", 1 + n * 10),
-            37 => format!("rename {key} {}", self.keys[self.random.below(self.keys.len())]),
+            37 => format!("rename {key} {}", self.keys[self.random.index(self.keys.len())]),
             38 => format!("srem {key} {n}"),
-            _ if self.random.below(60) == 0 => "flushall".into(),
-            _ => format!("copy {key} {} replace", self.keys[self.random.below(self.keys.len())]),
+            _ if self.random.index(60) == 0 => "flushall".into(),
+            _ => format!("copy {key} {} replace", self.keys[self.random.index(self.keys.len())]),
         };
-        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        let Plan::Data(plan) = commands::lookup(args[0]).expect("a known command").plan else {
-            panic!("a data command")
-        };
-        let turn = self.engine.turn(self.now_ms);
-        let mut out = Vec::new();
-        let mut unit = self.engine.begin(&turn, 0, LockPlan::Everything);
-        let _ = plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2));
+        let _ = plans::run(&self.engine, self.now_ms, 0, &line);
     }
 
     fn commands(&mut self, upto: usize) {
-        for _ in 0..self.random.below(upto) {
+        for _ in 0..self.random.index(upto) {
             self.command();
         }
-        if self.random.below(2) == 0 {
+        if self.random.index(2) == 0 {
             self.engine.end_turn().expect("a memory disk takes it");
         }
-        if self.random.below(8) == 0 {
-            self.now_ms += self.random.below(3000) as u64;
+        if self.random.index(8) == 0 {
+            self.now_ms += self.random.below(3000);
             self.engine.expire_step(self.now_ms, 1000);
         }
     }
@@ -110,7 +90,7 @@ impl Node {
     /// `busy`: commands run between the chunks. `gives_up`: the attempt ends somewhere in the middle.
     fn checkpoint(&mut self, busy: bool, gives_up: bool) {
         let (engine, number) = (self.engine.clone(), Cell::new(0));
-        let end = if gives_up { self.random.below(8) } else { usize::MAX };
+        let end = if gives_up { self.random.index(8) } else { usize::MAX };
         let node = RefCell::new(&mut *self);
         let outcome = engine.checkpoint(&|| 0, &|| {
             let now = number.replace(number.get() + 1);
@@ -141,8 +121,8 @@ impl Node {
     fn restart(&mut self) {
         self.engine.end_turn().expect("a memory disk takes it");
         let before = self.engine.digest(self.now_ms);
-        let seed = self.random.below(1 << 40) as u64;
-        if self.random.below(2) == 0 {
+        let seed = self.random.below(1 << 40);
+        if self.random.index(2) == 0 {
             self.engine.log().expect("a log").close_clean().expect("closes");
         }
         self.engine = open(&self.disk, self.peers, seed);
@@ -161,8 +141,8 @@ fn open(disk: &Arc<MemoryDisk>, peers: bool, seed: u64) -> Arc<Engine> {
         segment_bytes: 20_000,
         ..EngineConfig::default()
     };
-    let mut ids = Random(seed ^ 0xabcd);
-    let engine = Engine::open(config, disk.clone(), &mut || ids.below(usize::MAX) as u64 | 1);
+    let mut ids = Random::new(seed ^ 0xabcd);
+    let engine = Engine::open(config, disk.clone(), &mut || ids.below(usize::MAX as u64) | 1);
     let engine = engine.expect("a memory disk opens").0;
     engine.set_checkpoint_policy(CheckpointPolicy { retention_bytes: 30_000, ..Default::default() });
     engine
@@ -177,15 +157,15 @@ fn law_a_start_shows_what_was_shown() {
         let outcome = std::panic::catch_unwind(|| {
             let mut node = Node::new(seed, &keys);
             node.commands(4000);
-            for _ in 0..6 + node.random.below(10) {
-                match node.random.below(9) {
+            for _ in 0..6 + node.random.index(10) {
+                match node.random.index(9) {
                     0..3 => node.checkpoint(false, false),
                     3..5 => node.checkpoint(true, false),
                     5 => node.checkpoint(true, true),
                     6 => node.reload(),
                     _ => node.restart(),
                 }
-                let upto = [20, 300, 2000][node.random.below(3)];
+                let upto = [20, 300, 2000][node.random.index(3)];
                 node.commands(upto);
             }
             node.restart();

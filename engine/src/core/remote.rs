@@ -51,14 +51,14 @@ impl Reach<'_, '_, '_> {
 pub(crate) struct Swaps(pub Vec<(Hlc, NodeId, u32, u32)>);
 
 impl Engine {
-    pub(super) fn apply_swap(&self, id: EffectId, hlc: Hlc, a: u32, b: u32) {
+    pub(super) fn apply_swap(&self, node: NodeId, hlc: Hlc, a: u32, b: u32) {
         let mut swaps = self.swaps.lock();
-        let at = swaps.0.partition_point(|s| fork_choice_cmp((s.0, s.1), (hlc, id.node)).is_lt());
-        if swaps.0.get(at).is_some_and(|s| (s.0, s.1) == (hlc, id.node)) {
+        let at = swaps.0.partition_point(|s| fork_choice_cmp((s.0, s.1), (hlc, node)).is_lt());
+        if swaps.0.get(at).is_some_and(|s| (s.0, s.1) == (hlc, node)) {
             // A checkpoint brought it before the log did.
             return;
         }
-        swaps.0.insert(at, (hlc, id.node, a, b));
+        swaps.0.insert(at, (hlc, node, a, b));
         let mut map: Vec<u32> = (0..self.databases()).collect();
         for (_, _, a, b) in &swaps.0 {
             let (a, b) = (*a as usize, *b as usize);
@@ -187,7 +187,7 @@ impl Engine {
                         let now_ms = effect.hlc.ms();
                         reach.each(&mut |shard| shard.touch_swapped(a, b, now_ms, |key| self.key_hash(key)));
                     }
-                    self.apply_swap(*id, effect.hlc, *a, *b);
+                    self.apply_swap(id.node, effect.hlc, *a, *b);
                 }
                 Op::Bind { .. } | Op::Noop => {}
                 // A database that this node was not given: kept in the log, shown nowhere.

@@ -339,7 +339,7 @@ impl<'e> Unit<'e> {
         let effect = Effect { hlc, db: 0, key: b"", deps: Deps::new(), fresh: None, op: Op::SwapDb { a, b } };
         let id = stage.push(&effect);
         self.emitted += 1;
-        engine.apply_swap(id, hlc, a, b);
+        engine.apply_swap(id.node, hlc, a, b);
     }
 
     /// No peers are known.

@@ -12,7 +12,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::image::block::{BlockReader, Extent};
 use crate::image::bytes::Fields;
 use crate::image::manifest::Manifest;
-use crate::image::{MANIFEST_FILE, image_name, image_number};
+use crate::image::{MANIFEST_FILE, image_name};
 use crate::log::{Damage, LogError, LogPosition};
 use crate::state::shard::{Loading, Shard};
 use crate::state::table::SHARDS;
@@ -46,7 +46,7 @@ pub fn apply_manifest(engine: &Engine, manifest: &Arc<Manifest>) -> Result<(), L
         peers.settled = manifest.settled.iter().cloned().collect();
     }
     for (hlc, node, a, b) in &manifest.swaps {
-        engine.apply_swap(proto::EffectId::new(*node, proto::Seq(1)), *hlc, *a, *b);
+        engine.apply_swap(*node, *hlc, *a, *b);
     }
     *engine.shown.lock() = manifest.shown.clone();
     let mut state = engine.checkpoints.state.lock();
@@ -62,12 +62,8 @@ pub fn load_shards(
     manifest: &Manifest,
     workers: &Workers<'_>,
 ) -> Result<(), LogError> {
-    let names = disk.list()?;
     let files = open_images(disk, manifest)?;
-    let used = |number: u64| files.iter().any(|file| file.0 == number);
-    for name in names.iter().filter(|name| image_number(name).is_some_and(|number| !used(number))) {
-        disk.remove(name)?;
-    }
+    super::write::remove_superseded(disk, manifest)?;
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
     workers(&|| {
         while failed.lock().is_none() {
@@ -119,8 +115,7 @@ fn load_shard(
     extents: &[Extent],
     at: usize,
 ) -> Result<(), LogError> {
-    let seed = engine.config.hash_seed;
-    let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
+    let hash_of = |key: &[u8]| engine.key_hash(key);
     let mut shard = engine.shards[at].lock();
     let last = read_extents(&mut shard, files, extents, at, engine.databases(), &hash_of)?;
     let bytes = extents.iter().map(|extent| extent.bytes).sum();
@@ -184,15 +179,14 @@ pub struct CheckpointFacts {
     pub files: u64,
     pub file_bytes: u64,
     pub live_bytes: u64,
-    /// Entries in all shards; counted only by a full look.
+    /// Entries in all shards.
     pub entries: u64,
 }
 
-/// Looks at the checkpoint of a directory, with `whole` at every entry of it. Damage goes to `damaged` (file, offset, what); what can
+/// Looks at every entry of a directory's checkpoint. Damage goes to `damaged` (file, offset, what); what can
 /// be read behind it is read. `None`: there is no checkpoint, or its manifest does not read.
 pub fn inspect(
     disk: &dyn Disk,
-    whole: bool,
     damaged: &mut dyn FnMut(&str, u64, Damage),
 ) -> Result<Option<CheckpointFacts>, LogError> {
     let mut tell = |error: LogError| match error {
@@ -218,9 +212,6 @@ pub fn inspect(
         live_bytes: manifest.live_bytes(),
         entries: 0,
     };
-    if !whole {
-        return Ok(Some(facts));
-    }
     let names = disk.list()?;
     let mut files: Vec<(u64, Box<dyn DiskFile>)> = Vec::new();
     for (number, bytes) in &manifest.files {

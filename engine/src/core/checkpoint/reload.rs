@@ -45,8 +45,7 @@ impl Engine {
             from = manifest.from;
             apply_manifest(self, manifest)?;
             let files = open_images(&**log.disk(), manifest)?;
-            let seed = self.config.hash_seed;
-            let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
+            let hash_of = |key: &[u8]| self.key_hash(key);
             for (at, extents) in manifest.shards.iter().enumerate() {
                 let shard = &mut shards[at];
                 if let Some(loading) = read_extents(shard, &files, extents, at, self.databases(), &hash_of)? {

@@ -34,16 +34,6 @@ impl Engine {
         stop: &dyn Fn() -> bool,
     ) -> Result<CheckpointDone, CheckpointError> {
         let log = self.log().ok_or(CheckpointError::NoLog)?;
-        if let Some(poisoned) = log.poisoned() {
-            return Err(poisoned.into());
-        }
-        if self.is_loading() {
-            return Err(CheckpointError::Partial);
-        }
-        let needed = self.databases_seen();
-        if needed > self.databases() {
-            return Err(CheckpointError::Databases { needed });
-        }
         let checkpoints = &self.checkpoints;
         let Some(_running) = checkpoints.running.try_lock() else { return Err(CheckpointError::Busy) };
         let begun_ms = clock();
@@ -68,6 +58,16 @@ impl Engine {
         begun_ms: u64,
         stop: &dyn Fn() -> bool,
     ) -> Result<(CheckpointDone, Arc<Manifest>), CheckpointError> {
+        if let Some(poisoned) = log.poisoned() {
+            return Err(poisoned.into());
+        }
+        if self.is_loading() {
+            return Err(CheckpointError::Partial);
+        }
+        let needed = self.databases_seen();
+        if needed > self.databases() {
+            return Err(CheckpointError::Databases { needed });
+        }
         let (before, number) = {
             let mut state = self.checkpoints.state.lock();
             state.number += 1;
@@ -95,10 +95,8 @@ impl Engine {
         let mut done = match published {
             Ok(done) => done,
             Err(error) => {
-                if !matches!(error, CheckpointError::Disk(_)) {
-                    // Never published. After a failure of the disk nobody knows: the next checkpoint clears it away.
-                    let _ = disk.remove(&name);
-                } else if !self.is_published(disk, number) {
+                // Only a failure of the disk may come after the manifest has its name.
+                if !matches!(error, CheckpointError::Disk(_)) || !is_published(disk, number) {
                     let _ = disk.remove(&name);
                 }
                 return Err(error);
@@ -108,14 +106,6 @@ impl Engine {
         let _ = remove_superseded(disk, &manifest);
         done.segments_dropped = log.drop_before(manifest.first_segment).unwrap_or(0);
         Ok((done, Arc::new(manifest)))
-    }
-
-    /// True when the manifest on disk is of this number, or cannot be read.
-    fn is_published(&self, disk: &dyn Disk, number: u64) -> bool {
-        match super::read_manifest(disk) {
-            Ok(found) => found.is_some_and(|manifest| manifest.number == number),
-            Err(_) => true,
-        }
     }
 
     /// Everything of the state that is of no shard, at a place where the log and the state are one.
@@ -253,8 +243,7 @@ impl Engine {
         full: bool,
         stop: &dyn Fn() -> bool,
     ) -> Result<Written, CheckpointError> {
-        let seed = self.config.hash_seed;
-        let hash_of = move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed);
+        let hash_of = |key: &[u8]| self.key_hash(key);
         let nodes = self.origins.list();
         let mut capture = None;
         writer.begin(at);
@@ -325,7 +314,16 @@ fn crowded_file(manifest: &Manifest) -> Option<u64> {
     manifest.files.iter().max_by_key(|file| dead(file)).map(|file| file.0)
 }
 
-fn remove_superseded(disk: &dyn Disk, manifest: &Manifest) -> Result<(), crate::disk::DiskError> {
+/// True when the manifest on disk is of this number, or cannot be read.
+fn is_published(disk: &dyn Disk, number: u64) -> bool {
+    match super::read_manifest(disk) {
+        Ok(found) => found.is_some_and(|manifest| manifest.number == number),
+        Err(_) => true,
+    }
+}
+
+/// Removes checkpoint files that the manifest does not name.
+pub(super) fn remove_superseded(disk: &dyn Disk, manifest: &Manifest) -> Result<(), crate::disk::DiskError> {
     let used = |number: u64| manifest.files.iter().any(|file| file.0 == number);
     for name in disk.list()? {
         if image_number(&name).is_some_and(|number| !used(number)) {

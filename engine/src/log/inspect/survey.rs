@@ -251,7 +251,7 @@ impl<'p, 'v> Pass<'p, 'v> {
     fn checkpoint(&mut self, disk: &dyn Disk) -> Result<(), LogError> {
         let mut found = Vec::new();
         let mut damaged = |file: &str, offset, damage| found.push((file.to_owned(), offset, damage));
-        self.survey.checkpoint = inspect_checkpoint(disk, true, &mut damaged)?;
+        self.survey.checkpoint = inspect_checkpoint(disk, &mut damaged)?;
         for (file, offset, damage) in found {
             self.survey.checkpoint_damaged = true;
             let _ = self.find(&file, offset, damage.into(), None);
