@@ -139,6 +139,19 @@ pub fn batches(group: &[u8]) -> impl Iterator<Item = Result<&[u8], BatchError>> 
     })
 }
 
+/// Bytes at the front that are whole batches. A header bounds how much is waited for.
+pub fn whole_batches(bytes: &[u8]) -> Result<usize, BatchError> {
+    let mut end = 0;
+    while bytes.len() - end >= batch::HEADER_BYTES {
+        let next = end + batch::parse_header(&bytes[end..])?.bytes();
+        if next > bytes.len() {
+            break;
+        }
+        end = next;
+    }
+    Ok(end)
+}
+
 /// Appends an ack frame.
 pub fn put_ack(out: &mut Vec<u8>, ack: &Ack) {
     put_message(out, FrameKind::Ack, &message::put_ack(ack));

@@ -11,6 +11,7 @@
 //!
 //! Does not: know what an effect means, decide what is shown or stable, or parse a client's command.
 
+pub mod acks;
 mod alarm;
 mod dial;
 pub mod frame;
@@ -24,4 +25,4 @@ mod registry;
 pub use alarm::Alarm;
 pub use node::{Beacon, BeaconConfig, BeaconError, Notifier};
 pub use quic::identity::{IdentityError, WRONG_SECRET};
-pub use registry::{LinkState, LinkStatus};
+pub use registry::{Admitted, LinkState, LinkStatus, Linked, Registry, SILENT};

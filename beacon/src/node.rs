@@ -15,7 +15,7 @@ use tokio::sync::futures::Notified;
 use tokio::task::JoinSet;
 
 use crate::alarm::{Alarm, Alarms};
-use crate::link::{self, close};
+use crate::link::{self, Link, close};
 use crate::quic::identity::{Identity, IdentityError};
 use crate::quic::transport;
 use crate::registry::{LinkState, LinkStatus, Registry};
@@ -67,7 +67,7 @@ pub(crate) struct Shared {
     pub endpoint: Endpoint,
     /// Random; how this process recognises itself.
     pub process: u64,
-    pub registry: Mutex<Registry>,
+    pub registry: Mutex<Registry<Link>>,
     pub alarms: Alarms,
     pub notifier: Notifier,
     /// Links came or went, or members were learned: the dialler looks again.

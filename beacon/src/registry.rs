@@ -12,10 +12,23 @@ use std::time::Duration;
 use engine::replication::Member;
 use proto::NodeId;
 
-use crate::link::Link;
+/// What the registry asks of a link. The simulated world has links of its own.
+pub trait Linked {
+    /// Unique within the process.
+    fn id(&self) -> u64;
+    fn peer(&self) -> &Member;
+    /// The peer's process.
+    fn process(&self) -> u64;
+    fn remote(&self) -> SocketAddr;
+    /// By us.
+    fn dialled(&self) -> bool;
+    fn is_open(&self) -> bool;
+    /// Since anything came from the peer.
+    fn silent_for(&self) -> Duration;
+}
 
 /// Heartbeats come twice a second; three missed ones on a lossy path are a reason to try another connection.
-pub(crate) const SILENT: Duration = Duration::from_millis(1_800);
+pub const SILENT: Duration = Duration::from_millis(1_800);
 /// Addresses whose owner is remembered.
 const ANSWERED_MAX: usize = 4096;
 
@@ -55,18 +68,18 @@ pub struct LinkStatus {
 }
 
 /// What [`Registry::admit`] decided.
-pub(crate) enum Admitted {
+pub enum Admitted<L> {
     /// It is the link now; the replaced one is to be closed.
-    Yes { replaced: Option<Arc<Link>> },
+    Yes { replaced: Option<Arc<L>> },
     /// The existing one is kept.
     AlreadyLinked,
     /// Another process uses the id of a live peer.
     Duplicate { addr: String },
 }
 
-#[derive(Default)]
-pub(crate) struct Registry {
-    links: BTreeMap<NodeId, Arc<Link>>,
+/// See the module.
+pub struct Registry<L> {
+    links: BTreeMap<NodeId, Arc<L>>,
     /// Who answered at an address that was dialled.
     answered: HashMap<SocketAddr, NodeId>,
     selves: HashSet<SocketAddr>,
@@ -74,15 +87,26 @@ pub(crate) struct Registry {
     greeting: HashSet<SocketAddr>,
 }
 
-impl Registry {
+impl<L> Default for Registry<L> {
+    fn default() -> Self {
+        Registry {
+            links: BTreeMap::new(),
+            answered: HashMap::new(),
+            selves: HashSet::new(),
+            greeting: HashSet::new(),
+        }
+    }
+}
+
+impl<L: Linked> Registry<L> {
     /// Decides whether `link` becomes the peer's link; `own` is our node id.
-    pub(crate) fn admit(&mut self, own: NodeId, link: &Arc<Link>) -> Admitted {
-        if let Some(existing) = self.links.get(&link.peer.node) {
+    pub fn admit(&mut self, own: NodeId, link: &Arc<L>) -> Admitted<L> {
+        if let Some(existing) = self.links.get(&link.peer().node) {
             let alive = existing.is_open() && existing.silent_for() < SILENT;
-            if alive && existing.process != link.process {
-                return Admitted::Duplicate { addr: existing.peer.addr.clone() };
+            if alive && existing.process() != link.process() {
+                return Admitted::Duplicate { addr: existing.peer().addr.clone() };
             }
-            let by_lower = |l: &Link| l.dialled == (own < l.peer.node);
+            let by_lower = |l: &L| l.dialled() == (own < l.peer().node);
             if alive && by_lower(existing) && !by_lower(link) {
                 return Admitted::AlreadyLinked;
             }
@@ -90,35 +114,37 @@ impl Registry {
         let earlier = self
             .links
             .values()
-            .find(|l| l.peer.directory == link.peer.directory && l.peer.incarnation <= link.peer.incarnation)
-            .map(|l| l.peer.node);
+            .find(|l| {
+                l.peer().directory == link.peer().directory && l.peer().incarnation <= link.peer().incarnation
+            })
+            .map(|l| l.peer().node);
         let replaced = earlier.and_then(|node| self.links.remove(&node));
-        self.links.insert(link.peer.node, link.clone());
-        if link.dialled {
-            self.answer(link.remote, link.peer.node);
+        self.links.insert(link.peer().node, link.clone());
+        if link.dialled() {
+            self.answer(link.remote(), link.peer().node);
         }
         Admitted::Yes { replaced }
     }
 
     /// Removes `link` unless another took its place. True when the peer is down now.
-    pub(crate) fn remove(&mut self, link: &Link) -> bool {
-        let current = self.links.get(&link.peer.node).is_some_and(|l| l.id == link.id);
+    pub fn remove(&mut self, link: &L) -> bool {
+        let current = self.links.get(&link.peer().node).is_some_and(|l| l.id() == link.id());
         if current {
-            self.links.remove(&link.peer.node);
+            self.links.remove(&link.peer().node);
         }
         current
     }
 
-    pub(crate) fn link(&self, node: NodeId) -> Option<&Arc<Link>> {
+    pub fn link(&self, node: NodeId) -> Option<&Arc<L>> {
         self.links.get(&node)
     }
 
-    pub(crate) fn links(&self) -> impl Iterator<Item = &Arc<Link>> {
+    pub fn links(&self) -> impl Iterator<Item = &Arc<L>> {
         self.links.values()
     }
 
     /// A dial of `addr` was answered by `node`.
-    pub(crate) fn answer(&mut self, addr: SocketAddr, node: NodeId) {
+    pub fn answer(&mut self, addr: SocketAddr, node: NodeId) {
         if self.answered.len() >= ANSWERED_MAX {
             self.answered.clear();
         }
@@ -126,7 +152,7 @@ impl Registry {
     }
 
     /// A dial of `addr` was answered by ourselves.
-    pub(crate) fn answer_self(&mut self, addr: SocketAddr) {
+    pub fn answer_self(&mut self, addr: SocketAddr) {
         if self.selves.len() >= ANSWERED_MAX {
             self.selves.clear();
         }
@@ -134,27 +160,27 @@ impl Registry {
     }
 
     /// Takes the turn to say Hello at `addr`; false when it is taken.
-    pub(crate) fn greet(&mut self, addr: SocketAddr) -> bool {
+    pub fn greet(&mut self, addr: SocketAddr) -> bool {
         self.greeting.insert(addr)
     }
 
-    pub(crate) fn greeted(&mut self, addr: SocketAddr) {
+    pub fn greeted(&mut self, addr: SocketAddr) {
         self.greeting.remove(&addr);
     }
 
     /// True when dialling `addr` would reach ourselves or a peer with a healthy link.
-    pub(crate) fn needs_no_dial(&self, addr: SocketAddr) -> bool {
+    pub fn needs_no_dial(&self, addr: SocketAddr) -> bool {
         let healthy = |node: &NodeId| self.links.get(node).is_some_and(|l| l.silent_for() < SILENT);
         self.selves.contains(&addr) || self.answered.get(&addr).is_some_and(healthy)
     }
 
     /// True when the member advertised as `name` has a healthy link.
-    pub(crate) fn is_linked(&self, name: &str) -> bool {
-        self.links.values().any(|l| l.peer.addr == name && l.silent_for() < SILENT)
+    pub fn is_linked(&self, name: &str) -> bool {
+        self.links.values().any(|l| l.peer().addr == name && l.silent_for() < SILENT)
     }
 
     /// True when the directory has a healthy link.
-    pub(crate) fn is_linked_directory(&self, directory: u64) -> bool {
-        self.links.values().any(|l| l.peer.directory == directory && l.silent_for() < SILENT)
+    pub fn is_linked_directory(&self, directory: u64) -> bool {
+        self.links.values().any(|l| l.peer().directory == directory && l.silent_for() < SILENT)
     }
 }

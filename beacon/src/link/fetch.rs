@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use engine::effect::batch;
 use engine::replication::SeqRange;
 use hyper_util::rt::TokioIo;
 use proto::Seq;
@@ -28,8 +27,8 @@ use tonic::{Request, Response, Status};
 
 use super::send::CHUNK_BYTES;
 use super::{Link, LinkError, deliver};
-use crate::message;
 use crate::node::Shared;
+use crate::{frame, message};
 
 pub(super) type Client = PeerClient<Channel>;
 
@@ -97,7 +96,7 @@ async fn ask(shared: &Arc<Shared>, link: &Arc<Link>, ranges: &[SeqRange]) -> Res
         let Some(chunk) = chunk.map_err(|_| FetchError::Silent)?? else { break };
         link.heard();
         rest.extend_from_slice(&chunk.batches);
-        let whole = whole_batches(&rest)?;
+        let whole = frame::whole_batches(&rest).map_err(LinkError::from)?;
         if whole > 0 {
             let group = rest.split_to(whole).freeze();
             link.counters.fetched_bytes.fetch_add(group.len() as u64, Relaxed);
@@ -106,19 +105,6 @@ async fn ask(shared: &Arc<Shared>, link: &Arc<Link>, ranges: &[SeqRange]) -> Res
         }
     }
     if rest.is_empty() { Ok(()) } else { Err(FetchError::Cut) }
-}
-
-/// Bytes at the front that are whole batches. A header bounds how much is waited for.
-fn whole_batches(bytes: &[u8]) -> Result<usize, LinkError> {
-    let mut end = 0;
-    while bytes.len() - end >= batch::HEADER_BYTES {
-        let next = end + batch::parse_header(&bytes[end..])?.bytes();
-        if next > bytes.len() {
-            break;
-        }
-        end = next;
-    }
-    Ok(end)
 }
 
 /// Answers the peer's requests until the connection ends.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::{Link, LinkError};
 use crate::quic::transport::SILENCE_MAX;
+use crate::registry::Linked;
 
 const EVERY: Duration = Duration::from_millis(500);
 

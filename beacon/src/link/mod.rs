@@ -25,7 +25,7 @@ use crate::frame::{self, FrameError};
 use crate::hello::Refused;
 use crate::node::Shared;
 use crate::quic::identity;
-use crate::registry::{Admitted, LinkState, LinkStatus};
+use crate::registry::{Admitted, LinkState, LinkStatus, Linked};
 
 /// Application close codes; the reason beside them is text for people.
 pub(crate) mod close {
@@ -131,16 +131,6 @@ impl Link {
         }
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.connection.close_reason().is_none()
-    }
-
-    /// Since anything came from the peer.
-    pub(crate) fn silent_for(&self) -> Duration {
-        let heard = Duration::from_millis(self.heard_ms.load(Relaxed));
-        self.since.elapsed().saturating_sub(heard)
-    }
-
     fn heard(&self) {
         self.heard_ms.store(self.since.elapsed().as_millis() as u64, Relaxed);
     }
@@ -171,6 +161,37 @@ impl Link {
             served: c.served.load(Relaxed),
             served_bytes: c.served_bytes.load(Relaxed),
         }
+    }
+}
+
+impl Linked for Link {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn peer(&self) -> &Member {
+        &self.peer
+    }
+
+    fn process(&self) -> u64 {
+        self.process
+    }
+
+    fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    fn dialled(&self) -> bool {
+        self.dialled
+    }
+
+    fn is_open(&self) -> bool {
+        self.connection.close_reason().is_none()
+    }
+
+    fn silent_for(&self) -> Duration {
+        let heard = Duration::from_millis(self.heard_ms.load(Relaxed));
+        self.since.elapsed().saturating_sub(heard)
     }
 }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use engine::replication::{Ack, Member};
+use engine::replication::Member;
 use proto::{NodeId, Seq};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Link, LinkError};
+use crate::acks::{ACK_EVERY, AckPacer};
 use crate::frame::{self, Packer};
 use crate::node::Shared;
 
@@ -19,21 +20,8 @@ use crate::node::Shared;
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 /// While busy, appends are collected for so long.
 const LINGER: Duration = Duration::from_millis(1);
-/// While busy, acks of others' effects and of only our own go out at most so often.
-const ACK_PAUSE: Duration = Duration::from_millis(2);
-const OWN_ACK_PAUSE: Duration = Duration::from_millis(10);
-/// Idle peers still tell their clock.
-const ACK_EVERY: Duration = Duration::from_secs(1);
 /// A path longer than this is compressed even inside a region.
 const NEAR: Duration = Duration::from_millis(5);
-
-struct Acks {
-    own: NodeId,
-    sent: Option<Ack>,
-    sent_at: Instant,
-    /// Taken, but the cursor is not there yet.
-    pending: Option<Ack>,
-}
 
 pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), LinkError> {
     let mut stream = link.connection.open_uni().await?;
@@ -41,7 +29,8 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
     let far = own.region != link.peer.region || link.connection.rtt() > NEAR;
     let mut packer = Packer::new(far);
     let mut cursor = link.peer_has;
-    let mut acks = Acks { own: own.node, sent: None, sent_at: Instant::now(), pending: None };
+    let begun = Instant::now();
+    let mut acks = AckPacer::new(own.node);
     // The Hello told the members first.
     let mut told: Vec<Member> = shared.replica.members();
     let mut told_at = Instant::now();
@@ -68,8 +57,8 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
             }
         }
         let wrote_at = Instant::now();
-        let wake_at = acks.consider(now_ack, wrote_at);
-        if let Some(ack) = acks.pending.take_if(|ack| ack.own <= cursor) {
+        let wake_at = begun + acks.consider(now_ack, wrote_at - begun);
+        if let Some(ack) = acks.take(cursor, wrote_at - begun) {
             out.clear();
             if wrote_at >= told_at + ACK_EVERY {
                 told_at = wrote_at;
@@ -81,7 +70,6 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
             }
             frame::put_ack(&mut out, &ack);
             stream.write_all(&out).await?;
-            (acks.sent, acks.sent_at) = (Some(ack), wrote_at);
         }
         if more {
             continue;
@@ -90,29 +78,6 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
             () = &mut news => sleep_until(wrote_at + LINGER).await,
             () = sleep_until(wake_at) => {}
         }
-    }
-}
-
-impl Acks {
-    /// Takes `ack` when one is due. Returns when to look again.
-    fn consider(&mut self, ack: Ack, now: Instant) -> Instant {
-        if self.pending.is_some() {
-            return now + ACK_EVERY;
-        }
-        let pause = match &self.sent {
-            None => Duration::ZERO,
-            Some(sent) if sent.applied == ack.applied => ACK_EVERY,
-            Some(sent) => {
-                let others = |(node, seq)| node != self.own && sent.applied.seq(node) != seq;
-                if ack.applied.iter().any(others) { ACK_PAUSE } else { OWN_ACK_PAUSE }
-            }
-        };
-        let due = if self.sent.is_none() { now } else { self.sent_at + pause };
-        if due <= now {
-            self.pending = Some(ack);
-            return now + ACK_EVERY;
-        }
-        due
     }
 }
 
