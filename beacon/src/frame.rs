@@ -4,16 +4,21 @@
 //! type u8 | payload-bytes u32 little-endian | payload
 //! 1 batches        whole encoded batches, one after another
 //! 2 batches, zstd  raw-bytes u32 little-endian | one zstd frame of them
-//! 3 ack            protobuf Ack: every own effect up to `own` travelled before it
+//! 3 ack            protobuf Ack: what is written after `own` was written having seen `applied`
 //! 4 members        protobuf Members: all the sender knows
+//! 5 reaches        protobuf Reaches: the nodes the sender has a healthy link to (from feature level 2)
+//! 6 streams        protobuf Streams: whose effects the sender takes from here, and after which seq (from feature level 2)
 //! ```
 //! Reading is total over bytes: a peer's mistake is an error, never a panic, and no buffer is sized by a peer's word alone.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use engine::effect::batch::{self, BatchError};
 use engine::replication::{Ack, Member};
 use prost::Message;
 use proto::peer::v1;
+use proto::{NodeId, Seq};
 
 use crate::message::{self, MessageError};
 
@@ -35,12 +40,14 @@ pub enum FrameKind {
     BatchesZstd = 2,
     Ack = 3,
     Members = 4,
+    Reaches = 5,
+    Streams = 6,
 }
 
 /// Why bytes are not a frame. The link is closed with this text.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    #[error("unknown frame type {0}: sent by a newer version")]
+    #[error("unknown frame type {0}, sent by a newer version: upgrade this node")]
     UnknownKind(u8),
     #[error("frame of {bytes} bytes, type {kind:?} may have {max}")]
     TooLong { kind: FrameKind, bytes: usize, max: usize },
@@ -67,6 +74,9 @@ pub enum Frame {
     Batches(Bytes),
     Ack(Ack),
     Members(Vec<Member>),
+    Reaches(BTreeSet<NodeId>),
+    /// Origin and the last seq that the asker has.
+    Streams(BTreeMap<NodeId, Seq>),
 }
 
 /// Reads a header and checks the length it names.
@@ -76,12 +86,14 @@ pub fn decode_header(header: &[u8; HEADER_BYTES]) -> Result<FrameHeader, FrameEr
         2 => FrameKind::BatchesZstd,
         3 => FrameKind::Ack,
         4 => FrameKind::Members,
+        5 => FrameKind::Reaches,
+        6 => FrameKind::Streams,
         unknown => return Err(FrameError::UnknownKind(unknown)),
     };
     let payload_bytes = u32::from_le_bytes([header[1], header[2], header[3], header[4]]) as usize;
     let max = match kind {
         FrameKind::Batches | FrameKind::BatchesZstd => PAYLOAD_BYTES_MAX,
-        FrameKind::Ack | FrameKind::Members => MESSAGE_BYTES_MAX,
+        FrameKind::Ack | FrameKind::Members | FrameKind::Reaches | FrameKind::Streams => MESSAGE_BYTES_MAX,
     };
     if payload_bytes > max {
         return Err(FrameError::TooLong { kind, bytes: payload_bytes, max });
@@ -99,6 +111,12 @@ pub fn decode_payload(kind: FrameKind, payload: Bytes) -> Result<Frame, FrameErr
         FrameKind::Members => {
             let members = v1::Members::decode(payload).map_err(protobuf)?.members;
             Frame::Members(message::take_members(members)?)
+        }
+        FrameKind::Reaches => {
+            Frame::Reaches(message::take_reaches(v1::Reaches::decode(payload).map_err(protobuf)?)?)
+        }
+        FrameKind::Streams => {
+            Frame::Streams(message::take_streams(v1::Streams::decode(payload).map_err(protobuf)?)?)
         }
     })
 }
@@ -161,6 +179,16 @@ pub fn put_ack(out: &mut Vec<u8>, ack: &Ack) {
 pub fn put_members(out: &mut Vec<u8>, members: &[Member]) {
     let members = members.iter().take(message::MEMBERS_MAX).map(message::put_member).collect();
     put_message(out, FrameKind::Members, &v1::Members { members });
+}
+
+/// Appends a frame naming whom the sender reaches.
+pub fn put_reaches(out: &mut Vec<u8>, nodes: &BTreeSet<NodeId>) {
+    put_message(out, FrameKind::Reaches, &message::put_reaches(nodes));
+}
+
+/// Appends a frame asking for streams.
+pub fn put_streams(out: &mut Vec<u8>, streams: &BTreeMap<NodeId, Seq>) {
+    put_message(out, FrameKind::Streams, &message::put_streams(streams));
 }
 
 /// Appends the header of a raw batches frame whose payload of `bytes` follows.
@@ -242,7 +270,7 @@ fn decompress(payload: &[u8]) -> Result<Bytes, FrameError> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use proto::{Frontier, Hlc, NodeId, Seq};
+    use proto::{Frontier, Hlc};
 
     use super::*;
 
@@ -300,6 +328,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_node_reaches_and_asks_for_travels() {
+        let nodes: BTreeSet<NodeId> = [3, 9].map(NodeId).into();
+        let streams: BTreeMap<NodeId, Seq> = [(NodeId(3), Seq(70)), (NodeId(9), Seq(0))].into();
+        let mut out = Vec::new();
+        put_reaches(&mut out, &nodes);
+        let first = out.len();
+        put_streams(&mut out, &streams);
+        assert_eq!(decode(&out).unwrap().unwrap(), (Frame::Reaches(nodes), first));
+        assert_eq!(decode(&out[first..]).unwrap().unwrap().0, Frame::Streams(streams));
+    }
+
+    #[test]
     fn a_frame_that_lies_about_its_raw_size_is_refused() {
         let packed = zstd::bulk::compress(&[0; 1 << 20], 1).unwrap();
         for claimed in [0u32, 1, (1 << 20) - 1, (1 << 20) + 1, u32::MAX] {
@@ -323,7 +363,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn law_decoding_any_bytes_ends(kind in 0u8..6, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn law_decoding_any_bytes_ends(kind in 0u8..8, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut frame = vec![kind];
             frame.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
             frame.extend_from_slice(&bytes);

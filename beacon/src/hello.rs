@@ -4,6 +4,7 @@
 //! peer whose clock is more than [`AHEAD_MS_MAX`] ahead of our wall clock (its stamps would win over every write here).
 
 use bytes::Bytes;
+use engine::effect::level::LEVEL_FIRST;
 use engine::replication::Member;
 use prost::Message;
 use proto::peer::v1;
@@ -39,6 +40,8 @@ pub struct Hello {
 pub struct Agreed {
     pub version: u32,
     pub features: u64,
+    /// The newest feature level that both know.
+    pub level: u32,
 }
 
 /// Why a peer is not talked to. The text goes to it and into the log.
@@ -124,7 +127,8 @@ impl Hello {
         if ahead_ms > AHEAD_MS_MAX {
             return Err(Refused::ClockAhead { addr: theirs.addr.clone(), ahead_ms });
         }
-        Ok(Agreed { version, features: self.features & ours.features })
+        let level = theirs.level.min(ours.member.level).max(LEVEL_FIRST);
+        Ok(Agreed { version, features: self.features & ours.features, level })
     }
 }
 
@@ -145,6 +149,7 @@ mod tests {
                 incarnation: 1,
                 region: "eu".into(),
                 addr: format!("10.0.0.{id}:7379"),
+                level: 2,
             },
             frontier: [(NodeId(id), Seq(5))].into_iter().collect(),
             members: vec![],
@@ -157,7 +162,7 @@ mod tests {
     fn a_hello_round_trips_and_the_highest_common_version_is_used() {
         let (a, b) = (hello(1), Hello { version_max: 2, features: 0b011, ..hello(2) });
         assert_eq!(Hello::decode(a.encode().into()).unwrap(), a);
-        assert_eq!(a.judge(&b, 10_000), Ok(Agreed { version: 2, features: 0b010 }));
+        assert_eq!(a.judge(&b, 10_000), Ok(Agreed { version: 2, features: 0b010, level: 2 }));
         let old = Hello { version_max: 0, version_min: 0, ..hello(2) };
         assert_eq!(a.judge(&old, 10_000).unwrap_err().name(), "version");
     }

@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! dial ──▶ link (handshake ─▶ send | receive | fetch | heartbeat) ──▶ engine::replication::Replica
-//!             └── registry: one link per peer
+//!             ├── registry: one link per peer
+//!             └── streams: who is reached, whose stream brings what (relay decides)
 //! ```
-//! Invariant: nothing is queued for a peer. A link holds a cursor into the log and at most one chunk; a slow or absent peer
+//! Invariant: nothing is queued for a peer. A link holds cursors into the log and at most one chunk; a slow or absent peer
 //! costs nothing, and a returning one goes on from its own frontier.
 //! Invariant: everything from a peer is bounded, checked and answered with a reason, never with a panic.
 //!
@@ -13,6 +14,7 @@
 
 pub mod acks;
 mod alarm;
+pub mod cursors;
 mod dial;
 pub mod frame;
 pub mod hello;
@@ -21,8 +23,12 @@ pub mod message;
 mod node;
 mod quic;
 mod registry;
+pub mod relay;
+mod sent;
+mod streams;
 
 pub use alarm::Alarm;
 pub use node::{Beacon, BeaconConfig, BeaconError, Notifier};
 pub use quic::identity::{IdentityError, WRONG_SECRET};
 pub use registry::{Admitted, LinkState, LinkStatus, Linked, Registry, SILENT};
+pub use sent::RegionSent;

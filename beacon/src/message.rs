@@ -1,5 +1,7 @@
 //! Between generated messages and the engine's types. Everything that came from a peer is bounded and checked here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use engine::replication::{Ack, Member, SeqRange};
 use proto::peer::v1;
 use proto::{Frontier, Hlc, NodeId, Seq};
@@ -51,6 +53,7 @@ pub fn put_member(member: &Member) -> v1::Member {
         incarnation: member.incarnation,
         region: member.region.clone(),
         addr: member.addr.clone(),
+        level: member.level,
     }
 }
 
@@ -71,6 +74,7 @@ pub fn take_member(member: v1::Member) -> Result<Member, MessageError> {
         incarnation: member.incarnation,
         region: member.region,
         addr: member.addr,
+        level: member.level,
     })
 }
 
@@ -85,6 +89,32 @@ pub fn put_ack(ack: &Ack) -> v1::Ack {
 
 pub fn take_ack(ack: v1::Ack) -> Result<Ack, MessageError> {
     Ok(Ack { applied: take_frontier(ack.applied)?, own: Seq(ack.own), hlc: Hlc(ack.hlc) })
+}
+
+pub fn put_reaches(nodes: &BTreeSet<NodeId>) -> v1::Reaches {
+    v1::Reaches { nodes: nodes.iter().take(MEMBERS_MAX).map(|n| n.0).collect() }
+}
+
+pub fn take_reaches(reaches: v1::Reaches) -> Result<BTreeSet<NodeId>, MessageError> {
+    bounded("nodes", reaches.nodes.len(), MEMBERS_MAX)?;
+    if reaches.nodes.contains(&0) {
+        return Err(MessageError::ZeroNode);
+    }
+    Ok(reaches.nodes.into_iter().map(NodeId).collect())
+}
+
+/// `streams`: origin and the last seq that the sender has.
+pub fn put_streams(streams: &BTreeMap<NodeId, Seq>) -> v1::Streams {
+    let put = |(origin, after): (&NodeId, &Seq)| v1::Stream { origin: origin.0, after: after.0 };
+    v1::Streams { streams: streams.iter().take(MEMBERS_MAX).map(put).collect() }
+}
+
+pub fn take_streams(streams: v1::Streams) -> Result<BTreeMap<NodeId, Seq>, MessageError> {
+    bounded("streams", streams.streams.len(), MEMBERS_MAX)?;
+    if streams.streams.iter().any(|s| s.origin == 0) {
+        return Err(MessageError::ZeroNode);
+    }
+    Ok(streams.streams.into_iter().map(|s| (NodeId(s.origin), Seq(s.after))).collect())
 }
 
 pub fn put_ranges(ranges: &[SeqRange]) -> v1::FetchRequest {
@@ -135,6 +165,7 @@ mod tests {
             incarnation: 3,
             region: "eu".into(),
             addr: "10.0.0.1:7379".into(),
+            level: 2,
         };
         assert_eq!(take_member(put_member(&member)), Ok(member.clone()));
         for bad in ["", "a\nb", &"x".repeat(256)] {

@@ -1,14 +1,16 @@
 //! The beacon of one node: its socket, its loops, and what they share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use engine::replication::Replica;
+use engine::replication::reach::Detector;
+use engine::replication::{MemberReach, Replica};
 use parking_lot::Mutex;
+use proto::NodeId;
 use quinn::{Endpoint, VarInt};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -19,12 +21,15 @@ use crate::link::{self, Link, close};
 use crate::quic::identity::{Identity, IdentityError};
 use crate::quic::transport;
 use crate::registry::{LinkState, LinkStatus, Registry};
-use crate::{dial, quic};
+use crate::sent::{RegionSent, Sent};
+use crate::{dial, quic, streams};
 
 /// With links up, NACKs are looked at this often; without, this rarely. Never faster than the pause.
 const STEP_EVERY: Duration = Duration::from_millis(10);
 const STEP_EVERY_ALONE: Duration = Duration::from_millis(200);
 const STEP_PAUSE: Duration = Duration::from_millis(2);
+/// A member that nobody reached for so long is told as down.
+const DOWN_MS: u64 = 5_000;
 /// A goodbye that peers do not hear costs them only a timeout.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
@@ -74,6 +79,12 @@ pub(crate) struct Shared {
     pub links_changed: Notify,
     /// Something was held: NACKs may be due.
     pub step_due: Notify,
+    /// Who is reached or who is to bring what may have changed.
+    pub streams_due: Notify,
+    pub detector: Mutex<Detector>,
+    /// Nodes that said goodbye and were not linked since.
+    pub left: Mutex<BTreeSet<NodeId>>,
+    pub sent: Sent,
     /// Why a name could not be dialled lately; written by the dialler.
     pub reasons: Mutex<HashMap<String, String>>,
     started: Instant,
@@ -85,6 +96,12 @@ impl Shared {
     /// The monotonic clock of everything told to the replica.
     pub(crate) fn now_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
+    }
+
+    /// Links came or went, or members were learned.
+    pub(crate) fn links_moved(&self) {
+        self.links_changed.notify_one();
+        self.streams_due.notify_one();
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -120,6 +137,10 @@ impl Beacon {
             notifier: Notifier::default(),
             links_changed: Notify::new(),
             step_due: Notify::new(),
+            streams_due: Notify::new(),
+            detector: Mutex::new(Detector::new(DOWN_MS)),
+            left: Mutex::default(),
+            sent: Sent::default(),
             reasons: Mutex::default(),
             started: Instant::now(),
             last_id: AtomicU64::new(0),
@@ -129,6 +150,7 @@ impl Beacon {
         loops.spawn(accept(shared.clone()));
         loops.spawn(dial::run(shared.clone(), config.join));
         loops.spawn(step(shared.clone()));
+        loops.spawn(streams::run(shared.clone()));
         Ok(Beacon { shared, loops })
     }
 
@@ -155,6 +177,21 @@ impl Beacon {
             }
         }
         links
+    }
+
+    /// How each other member can be reached, by node id.
+    pub fn reachability(&self) -> Vec<MemberReach> {
+        self.shared.detector.lock().list()
+    }
+
+    /// The clock of [`MemberReach::since_ms`].
+    pub fn now_ms(&self) -> u64 {
+        self.shared.now_ms()
+    }
+
+    /// What was sent into each region since the start.
+    pub fn sent(&self) -> Vec<RegionSent> {
+        self.shared.sent.list()
     }
 
     /// Refusals since the start.
@@ -192,6 +229,8 @@ impl LinkStatus {
             rtt_us: 0,
             sent_batches: 0,
             sent_bytes: 0,
+            relayed_batches: 0,
+            relayed_bytes: 0,
             sent_wire_bytes: 0,
             received_batches: 0,
             received_bytes: 0,

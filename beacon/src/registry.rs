@@ -27,7 +27,8 @@ pub trait Linked {
     fn silent_for(&self) -> Duration;
 }
 
-/// Heartbeats come twice a second; three missed ones on a lossy path are a reason to try another connection.
+/// Heartbeats come four times a second; seven missed ones even on a lossy path are a reason to take other ways and to try
+/// another connection.
 pub const SILENT: Duration = Duration::from_millis(1_800);
 /// Addresses whose owner is remembered.
 const ANSWERED_MAX: usize = 4096;
@@ -55,6 +56,9 @@ pub struct LinkStatus {
     /// Of batches, before compression; and on the wire with everything else, UDP payload.
     pub sent_bytes: u64,
     pub sent_wire_bytes: u64,
+    /// Of `sent_batches` and `sent_bytes`, those of other origins.
+    pub relayed_batches: u64,
+    pub relayed_bytes: u64,
     pub received_batches: u64,
     pub received_bytes: u64,
     pub received_wire_bytes: u64,

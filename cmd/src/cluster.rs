@@ -58,23 +58,30 @@ impl Cluster {
     }
 }
 
-/// How many links are up, and one `linkN:field=value,…` line per peer.
+/// How many links are up, and one `name:field=value,…` line per peer, region sent to and kind of alarm.
 fn link_lines(beacon: &Beacon) -> Vec<String> {
+    let (reachability, now_ms) = (beacon.reachability(), beacon.now_ms());
     let describe = |(i, link): (usize, beacon::LinkStatus)| {
+        let reach = reachability.iter().find(|r| r.node == link.peer.node);
         format!(
-            "link{i}:node={},region={},addr={},state={:?},reason={},up_ms={},rtt_us={},sent_batches={},sent_bytes={},\
-             sent_wire_bytes={},received_batches={},received_bytes={},received_wire_bytes={},fetches={},fetched_batches={},\
+            "link{i}:node={},region={},addr={},state={:?},reach={},reach_ms={},level={},reason={},up_ms={},rtt_us={},\
+             sent_batches={},sent_bytes={},sent_wire_bytes={},relayed_batches={},relayed_bytes={},received_batches={},received_bytes={},received_wire_bytes={},fetches={},fetched_batches={},\
              fetched_bytes={},served={},served_bytes={}",
             link.peer.node,
             link.peer.region,
             link.peer.addr,
             link.state,
+            reach.map_or("suspect", |r| r.reach.name()),
+            reach.map_or(0, |r| now_ms.saturating_sub(r.since_ms)),
+            link.peer.level,
             link.reason,
             link.up_ms,
             link.rtt_us,
             link.sent_batches,
             link.sent_bytes,
             link.sent_wire_bytes,
+            link.relayed_batches,
+            link.relayed_bytes,
             link.received_batches,
             link.received_bytes,
             link.received_wire_bytes,
@@ -89,5 +96,19 @@ fn link_lines(beacon: &Beacon) -> Vec<String> {
     let up = links.iter().filter(|link| link.state == beacon::LinkState::Up).count();
     let mut lines = vec![format!("links_up:{up}")];
     lines.extend(links.into_iter().enumerate().map(describe));
+    lines.extend(beacon.sent().into_iter().enumerate().map(|(i, sent)| {
+        format!(
+            "region{i}:name={},copies={:.3},sent_effects={},sent_batches={},sent_bytes={}",
+            sent.region,
+            sent.copies(),
+            sent.effects,
+            sent.batches,
+            sent.bytes,
+        )
+    }));
+    let alarm = |(i, alarm): (usize, beacon::Alarm)| {
+        format!("alarm{i}:name={},count={},text={}", alarm.name, alarm.count, alarm.text)
+    };
+    lines.extend(beacon.alarms().into_iter().enumerate().map(alarm));
     lines
 }

@@ -48,6 +48,7 @@ fn try_open(disk: &Arc<MemoryDisk>, peers: bool, databases: u32) -> Result<Arc<E
             incarnation: 1,
             region: "far".into(),
             addr: "far:1".into(),
+            level: 1,
         });
     }
     Ok(engine)

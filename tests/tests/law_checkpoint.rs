@@ -49,8 +49,14 @@ impl Node {
     fn introduce(&self) {
         if self.peers {
             let (directory, node) = (99, NodeId(99));
-            let member =
-                Member { directory, node, incarnation: 1, region: "far".into(), addr: "far:1".into() };
+            let member = Member {
+                directory,
+                node,
+                incarnation: 1,
+                region: "far".into(),
+                addr: "far:1".into(),
+                level: 1,
+            };
             self.engine.learn(&member);
         }
     }

@@ -28,6 +28,7 @@ use tonic::{Request, Response, Status};
 use super::send::CHUNK_BYTES;
 use super::{Link, LinkError, deliver};
 use crate::node::Shared;
+use crate::sent::Group;
 use crate::{frame, message};
 
 pub(super) type Client = PeerClient<Channel>;
@@ -176,6 +177,9 @@ async fn serve_ranges(
         // What is not held is left out; the asker sees it missing.
         let Some(last) = last.filter(|last| *last > after) else { continue };
         link.counters.served_bytes.fetch_add(group.len() as u64, Relaxed);
+        let batches = frame::batches(&group).count() as u64;
+        let sent = Group { origin: range.origin, after, last, batches, bytes: group.len() as u64 };
+        shared.sent.note(shared.replica.member().node, &link.peer.region, &sent);
         let mut group = Bytes::from(group);
         while !group.is_empty() {
             let batches = group.split_to(group.len().min(CHUNK_BYTES));

@@ -17,7 +17,6 @@ const ALREADY_LINKED: &str = "already linked: node ";
 /// A peer whose Hello was accepted.
 pub(crate) struct Arrival {
     pub hello: Hello,
-    #[allow(dead_code, reason = "version 1 has no features to switch on")]
     pub agreed: Agreed,
 }
 

@@ -10,7 +10,7 @@ use super::{Link, LinkError};
 use crate::quic::transport::SILENCE_MAX;
 use crate::registry::Linked;
 
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(link: Arc<Link>) -> Result<(), LinkError> {
     let (mut ours, mut yours, mut echoed) = (0u64, 0u64, 0u64);
@@ -21,7 +21,7 @@ pub(super) async fn run(link: Arc<Link>) -> Result<(), LinkError> {
         tokio::select! {
             _ = tick.tick() => {
                 ours += 1;
-                if ours - echoed > unheard_max && link.silent_for() < EVERY * 4 {
+                if ours - echoed > unheard_max && link.silent_for() < EVERY * 8 {
                     return Err(LinkError::OneWay);
                 }
                 let mut beat = [0; 16];
@@ -44,7 +44,11 @@ pub(super) async fn run(link: Arc<Link>) -> Result<(), LinkError> {
                     });
                     yours = yours.max(theirs);
                     // An echo of what was never sent proves nothing.
-                    echoed = echoed.max(echo.min(ours));
+                    let echo = echo.min(ours);
+                    if echo > echoed {
+                        echoed = echo;
+                        link.answered();
+                    }
                 }
             }
         }

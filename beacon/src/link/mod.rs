@@ -6,6 +6,7 @@ mod heartbeat;
 mod receive;
 mod send;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -13,8 +14,10 @@ use std::time::{Duration, Instant};
 
 use engine::effect::batch::BatchError;
 use engine::replication::{Member, Received, ReplicaError};
-use proto::Seq;
+use parking_lot::Mutex;
+use proto::{Frontier, NodeId, Seq};
 use quinn::{Connection, VarInt};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 pub(crate) use fetch::fetch;
@@ -25,7 +28,7 @@ use crate::frame::{self, FrameError};
 use crate::hello::Refused;
 use crate::node::Shared;
 use crate::quic::identity;
-use crate::registry::{Admitted, LinkState, LinkStatus, Linked};
+use crate::registry::{Admitted, LinkState, LinkStatus, Linked, SILENT};
 
 /// Application close codes; the reason beside them is text for people.
 pub(crate) mod close {
@@ -85,6 +88,8 @@ impl LinkError {
 pub(crate) struct Counters {
     sent_batches: AtomicU64,
     sent_bytes: AtomicU64,
+    relayed_batches: AtomicU64,
+    relayed_bytes: AtomicU64,
     received_batches: AtomicU64,
     received_bytes: AtomicU64,
     fetches: AtomicU64,
@@ -92,6 +97,24 @@ pub(crate) struct Counters {
     fetched_bytes: AtomicU64,
     served: AtomicU64,
     served_bytes: AtomicU64,
+}
+
+/// What the peer last said of itself.
+#[derive(Clone, Default)]
+pub(crate) struct Said {
+    /// The nodes it has a healthy link to.
+    pub reaches: BTreeSet<NodeId>,
+    pub shown: Frontier,
+}
+
+/// What the peer is to be told besides effects and acks: only the latest counts.
+#[derive(Default)]
+struct Outbox {
+    /// The nodes we reach, and the origins taken from the peer.
+    reaches: BTreeSet<NodeId>,
+    wanted: BTreeSet<NodeId>,
+    reaches_due: bool,
+    wanted_due: bool,
 }
 
 pub(crate) struct Link {
@@ -107,8 +130,18 @@ pub(crate) struct Link {
     pub peer_has: Seq,
     connection: Connection,
     since: Instant,
+    /// The newest feature level that both ends know.
+    pub level: u32,
     /// Milliseconds after `since`.
     heard_ms: AtomicU64,
+    /// When a heartbeat of ours was last known to have arrived.
+    answered_ms: AtomicU64,
+    said: Mutex<Said>,
+    /// Streams that the peer asked for and that the sender has not taken over yet.
+    asked: Mutex<Option<BTreeMap<NodeId, Seq>>>,
+    outbox: Mutex<Outbox>,
+    /// Something was asked, or lies in the outbox.
+    news: Notify,
     counters: Counters,
     client: fetch::Client,
 }
@@ -119,6 +152,13 @@ impl Link {
         Self {
             id: shared.next_id(),
             peer_has: arrival.hello.frontier.seq(own),
+            level: arrival.agreed.level,
+            said: Mutex::new(Said { reaches: BTreeSet::new(), shown: arrival.hello.frontier }),
+            asked: Mutex::default(),
+            // The first word is said even if it is that nothing is wanted.
+            outbox: Mutex::new(Outbox { wanted_due: true, ..Outbox::default() }),
+            news: Notify::new(),
+            answered_ms: AtomicU64::new(0),
             peer: arrival.hello.member,
             process: arrival.hello.process,
             remote: connection.remote_address(),
@@ -129,6 +169,42 @@ impl Link {
             client: fetch::client(connection.clone()),
             connection,
         }
+    }
+
+    /// True while both directions work.
+    pub(crate) fn is_healthy(&self) -> bool {
+        let answered = Duration::from_millis(self.answered_ms.load(Relaxed));
+        let unanswered = self.since.elapsed().saturating_sub(answered);
+        self.is_open() && self.silent_for() < SILENT && unanswered < SILENT + self.connection.rtt()
+    }
+
+    pub(crate) fn said(&self) -> Said {
+        self.said.lock().clone()
+    }
+
+    /// True when the peer says that it reaches `node`.
+    pub(crate) fn peer_reaches(&self, node: NodeId) -> bool {
+        self.said.lock().reaches.contains(&node)
+    }
+
+    /// Has the peer told which nodes we reach and which origins we take from it, if it does not know yet.
+    pub(crate) fn say(&self, reaches: &BTreeSet<NodeId>, wanted: BTreeSet<NodeId>) {
+        let mut outbox = self.outbox.lock();
+        if outbox.reaches != *reaches {
+            outbox.reaches.clone_from(reaches);
+            outbox.reaches_due = true;
+        }
+        if outbox.wanted != wanted {
+            outbox.wanted = wanted;
+            outbox.wanted_due = true;
+        }
+        if outbox.reaches_due || outbox.wanted_due {
+            self.news.notify_one();
+        }
+    }
+
+    fn answered(&self) {
+        self.answered_ms.store(self.since.elapsed().as_millis() as u64, Relaxed);
     }
 
     fn heard(&self) {
@@ -151,6 +227,8 @@ impl Link {
             rtt_us: stats.path.rtt.as_micros() as u64,
             sent_batches: c.sent_batches.load(Relaxed),
             sent_bytes: c.sent_bytes.load(Relaxed),
+            relayed_batches: c.relayed_batches.load(Relaxed),
+            relayed_bytes: c.relayed_bytes.load(Relaxed),
             sent_wire_bytes: stats.udp_tx.bytes,
             received_batches: c.received_batches.load(Relaxed),
             received_bytes: c.received_bytes.load(Relaxed),
@@ -223,6 +301,7 @@ fn admit(
                     shared.replica.peer_down(old.peer.node, shared.now_ms());
                 }
             }
+            shared.left.lock().remove(&link.peer.node);
             shared.replica.learn(&link.peer);
             for member in &members {
                 shared.replica.learn(member);
@@ -242,7 +321,7 @@ fn admit(
     }
     drop(registry);
     tracing::info!(peer = %link.peer.node, addr = link.peer.addr, region = link.peer.region, dialled, "link up");
-    shared.links_changed.notify_one();
+    shared.links_moved();
     Ok(link)
 }
 
@@ -257,7 +336,14 @@ pub(crate) async fn live(shared: Arc<Shared>, link: Arc<Link>, answer: Option<An
     };
     // The connection knows better why a stream broke; if it is still open, the fault is ours to report.
     let reason = match link.connection.close_reason() {
-        Some(reason) => identity::explain(&reason),
+        Some(reason) => {
+            if matches!(&reason, quinn::ConnectionError::ApplicationClosed(c)
+                if c.error_code == VarInt::from_u32(close::SHUTDOWN))
+            {
+                shared.left.lock().insert(link.peer.node);
+            }
+            identity::explain(&reason)
+        }
         None => {
             link.close(error.close_code(), &error.to_string());
             if let LinkError::Replica(_) = error {
@@ -272,7 +358,7 @@ pub(crate) async fn live(shared: Arc<Shared>, link: Arc<Link>, answer: Option<An
         tracing::info!(peer = %link.peer.node, addr = link.peer.addr, reason, "link down");
     }
     drop(registry);
-    shared.links_changed.notify_one();
+    shared.links_moved();
 }
 
 /// All that happens on a link; the first to end ends it.

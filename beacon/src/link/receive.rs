@@ -34,15 +34,26 @@ async fn frames(shared: &Arc<Shared>, link: &Arc<Link>, stream: &mut RecvStream)
                 link.counters.received_batches.fetch_add(batches as u64, Relaxed);
                 link.counters.received_bytes.fetch_add(bytes, Relaxed);
             }
-            Frame::Ack(ack) => shared.replica.acked(link.peer.node, &ack, shared.now_ms()),
+            Frame::Ack(ack) => {
+                link.said.lock().shown.join(&ack.applied);
+                shared.replica.acked(link.peer.node, &ack, shared.now_ms());
+            }
             Frame::Members(members) => {
                 let mut news = false;
                 for member in &members {
                     news |= shared.replica.learn(member);
                 }
                 if news {
-                    shared.links_changed.notify_one();
+                    shared.links_moved();
                 }
+            }
+            Frame::Reaches(nodes) => {
+                link.said.lock().reaches = nodes;
+                shared.streams_due.notify_one();
+            }
+            Frame::Streams(streams) => {
+                *link.asked.lock() = Some(streams);
+                link.news.notify_one();
             }
         }
     }

@@ -1,20 +1,25 @@
-//! The sending direction: a cursor over our own log, woken by appends. Nothing is queued but the chunk being written.
+//! The sending direction: cursors over our log, one per origin that the peer takes from us, woken by appends. Nothing is queued
+//! but the chunk being written.
 //!
-//! Order on the stream: every own effect up to `ack.own` before the ack. So an ack is taken first and written when the
-//! cursor has passed its `own`.
+//! Order on the stream: where the peer takes our own effects from us, every one up to `ack.own` goes before the ack, so that it
+//! is proved on arrival. So an ack is taken first and written when the cursor has passed its `own`. Where a relay carries them
+//! the ack goes at once: it counts at the peer when the effects are there, whichever way they came.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use engine::effect::level::LEVEL_STREAMS;
 use engine::replication::Member;
 use proto::{NodeId, Seq};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Link, LinkError};
 use crate::acks::{ACK_EVERY, AckPacer};
+use crate::cursors::Cursors;
 use crate::frame::{self, Packer};
 use crate::node::Shared;
+use crate::sent::Group;
 
 /// One read of the log, and the most that waits for the peer.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;
@@ -28,7 +33,8 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
     let own = shared.replica.member();
     let far = own.region != link.peer.region || link.connection.rtt() > NEAR;
     let mut packer = Packer::new(far);
-    let mut cursor = link.peer_has;
+    let unasked = (link.level < LEVEL_STREAMS).then_some(link.peer_has);
+    let mut cursors = Cursors::new(own.node, unasked);
     let begun = Instant::now();
     let mut acks = AckPacer::new(own.node);
     // The Hello told the members first.
@@ -41,24 +47,35 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
         tokio::pin!(news);
         news.as_mut().enable();
 
+        if let Some(asked) = link.asked.lock().take() {
+            cursors.replace(asked);
+        }
+        out.clear();
+        link.put_outbox(&shared, &mut out);
+        if !out.is_empty() {
+            stream.write_all(&out).await?;
+        }
         let now_ack = shared.replica.ack();
         let mut more = false;
-        if now_ack.own > cursor {
-            let (read, bytes) = read(&shared, own.node, cursor, group).await?;
+        for (origin, cursor) in cursors.iter_mut() {
+            let newest = if origin == own.node { now_ack.own } else { now_ack.applied.seq(origin) };
+            if newest <= *cursor {
+                continue;
+            }
+            let (read, bytes) = read(&shared, origin, *cursor, group).await?;
             group = bytes;
-            if let Some(last) = read.filter(|last| *last > cursor) {
+            if let Some(last) = read.filter(|last| *last > *cursor) {
                 out.clear();
                 packer.put_batches(&mut out, &group);
-                link.counters.sent_batches.fetch_add(frame::batches(&group).count() as u64, Relaxed);
-                link.counters.sent_bytes.fetch_add(group.len() as u64, Relaxed);
+                note(&shared, &link, own.node, origin, (*cursor, last), &group);
                 stream.write_all(&out).await?;
-                cursor = last;
-                more = group.len() >= CHUNK_BYTES / 2;
+                *cursor = last;
+                more |= group.len() >= CHUNK_BYTES / 2;
             }
         }
         let wrote_at = Instant::now();
         let wake_at = begun + acks.consider(now_ack, wrote_at - begun);
-        if let Some(ack) = acks.take(cursor, wrote_at - begun) {
+        if let Some(ack) = acks.take(cursors.own(), wrote_at - begun) {
             out.clear();
             if wrote_at >= told_at + ACK_EVERY {
                 told_at = wrote_at;
@@ -76,7 +93,38 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
         }
         tokio::select! {
             () = &mut news => sleep_until(wrote_at + LINGER).await,
+            () = link.news.notified() => {}
             () = sleep_until(wake_at) => {}
+        }
+    }
+}
+
+/// Counts a group that goes out.
+fn note(shared: &Shared, link: &Link, own: NodeId, origin: NodeId, (after, last): (Seq, Seq), group: &[u8]) {
+    let (batches, bytes) = (frame::batches(group).count() as u64, group.len() as u64);
+    link.counters.sent_batches.fetch_add(batches, Relaxed);
+    link.counters.sent_bytes.fetch_add(bytes, Relaxed);
+    if origin != own {
+        link.counters.relayed_batches.fetch_add(batches, Relaxed);
+        link.counters.relayed_bytes.fetch_add(bytes, Relaxed);
+    }
+    shared.sent.note(own, &link.peer.region, &Group { origin, after, last, batches, bytes });
+}
+
+impl Link {
+    /// Writes what the peer is to be told. A stream is asked for from what is shown here at this moment.
+    fn put_outbox(&self, shared: &Shared, out: &mut Vec<u8>) {
+        if self.level < LEVEL_STREAMS {
+            return;
+        }
+        let mut outbox = self.outbox.lock();
+        if std::mem::take(&mut outbox.reaches_due) {
+            frame::put_reaches(out, &outbox.reaches);
+        }
+        if std::mem::take(&mut outbox.wanted_due) {
+            let shown = shared.replica.frontier();
+            let streams = outbox.wanted.iter().map(|origin| (*origin, shown.seq(*origin))).collect();
+            frame::put_streams(out, &streams);
         }
     }
 }

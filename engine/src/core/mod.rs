@@ -27,10 +27,10 @@ use proto::{Frontier, NodeId};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::log::Log;
-use crate::replication::Member;
 use crate::replication::horizon::Horizon;
 use crate::replication::nack::Nack;
 use crate::replication::stability::Stability;
+use crate::replication::{Member, MemberReach};
 use crate::safety::RangeRules;
 use crate::state::footprint::Overhead;
 use crate::state::shard::{Shard, ShardStats, World};
@@ -75,6 +75,8 @@ pub(crate) struct Peers {
     pub base_cut: Frontier,
     /// The stable frontier last written to the log.
     pub marked: Frontier,
+    /// How each other member can be reached, as the links see it.
+    pub reach: Vec<MemberReach>,
 }
 
 /// Counters for INFO and metrics.

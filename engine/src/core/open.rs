@@ -45,6 +45,8 @@ pub struct EngineConfig {
     pub region: String,
     /// `host:port` peers reach us at; empty on a node that never has peers.
     pub addr: String,
+    /// The newest feature level that this node says it knows; lower than the program's own to hold a cluster back.
+    pub level: u32,
     /// Peers are configured: effects are unstable until they acknowledge, from the first write on.
     pub expects_peers: bool,
     pub rules: RangeRules,
@@ -74,6 +76,7 @@ impl Default for EngineConfig {
             fsync: Fsync::EverySecond,
             region: "local".into(),
             addr: String::new(),
+            level: crate::effect::level::LEVEL,
             expects_peers: false,
             rules: RangeRules::default(),
             hash_seed_override: None,
@@ -220,6 +223,7 @@ impl Engine {
             settled: Default::default(),
             base_cut: Frontier::new(),
             marked: Frontier::new(),
+            reach: Vec::new(),
         };
         let own = Member {
             directory: identity.directory,
@@ -227,6 +231,7 @@ impl Engine {
             incarnation: identity.nodes.len() as u64,
             region: config.region.clone(),
             addr: config.addr.clone(),
+            level: config.level,
         };
         Engine {
             node,

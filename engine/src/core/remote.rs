@@ -11,7 +11,7 @@ use crate::effect::batch::{self, Batch, BatchError, BatchKind};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Op};
 use crate::replication::horizon::Offer;
-use crate::replication::{Ack, Fetch, Member, Received, Replica, ReplicaError, SeqRange};
+use crate::replication::{Ack, Fetch, Member, MemberReach, Received, Replica, ReplicaError, SeqRange};
 use crate::state::shard::{Shard, World, free_dead};
 use crate::state::table::shard_of;
 
@@ -344,8 +344,14 @@ pub(super) fn note_member(members: &mut Vec<Member>, member: &Member) -> bool {
     match members.iter_mut().find(|m| m.directory == member.directory) {
         Some(known) if known.incarnation > member.incarnation || known == member => false,
         Some(known) => {
-            *known = member.clone();
-            true
+            let mut member = member.clone();
+            if known.incarnation == member.incarnation {
+                // Whoever heard of it last through others may not know its level yet.
+                member.level = member.level.max(known.level);
+            }
+            let news = *known != member;
+            *known = member;
+            news
         }
         None => {
             members.push(member.clone());
@@ -354,33 +360,53 @@ pub(super) fn note_member(members: &mut Vec<Member>, member: &Member) -> bool {
     }
 }
 
+/// What begins the members' encoding: no data directory has this id, and a list without it is of the first format.
+const MEMBERS_FORMAT_2: [u8; 8] = [0; 8];
+
 pub(super) fn encode_members(members: &[Member]) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = MEMBERS_FORMAT_2.to_vec();
+    let mut entry = Vec::new();
     for m in members {
-        out.extend_from_slice(&m.directory.to_le_bytes());
-        out.extend_from_slice(&m.node.0.to_le_bytes());
-        proto::varint::put(&mut out, m.incarnation);
-        proto::varint::put_bytes(&mut out, m.region.as_bytes());
-        proto::varint::put_bytes(&mut out, m.addr.as_bytes());
+        entry.clear();
+        entry.extend_from_slice(&m.directory.to_le_bytes());
+        entry.extend_from_slice(&m.node.0.to_le_bytes());
+        proto::varint::put(&mut entry, m.incarnation);
+        proto::varint::put_bytes(&mut entry, m.region.as_bytes());
+        proto::varint::put_bytes(&mut entry, m.addr.as_bytes());
+        proto::varint::put(&mut entry, u64::from(m.level));
+        proto::varint::put_bytes(&mut out, &entry);
     }
     out
 }
 
 /// Inverse of the members' encoding in a batch; `None` when malformed.
-pub fn decode_members(mut input: &[u8]) -> Option<Vec<Member>> {
-    let input = &mut input;
+pub fn decode_members(input: &[u8]) -> Option<Vec<Member>> {
     let mut out = Vec::new();
-    while !input.is_empty() {
-        let (directory, rest) = input.split_first_chunk::<8>()?;
-        let (node, rest) = rest.split_first_chunk::<8>()?;
-        *input = rest;
-        let incarnation = proto::varint::take(input)?;
-        let region = String::from_utf8(proto::varint::take_bytes(input)?.to_vec()).ok()?;
-        let addr = String::from_utf8(proto::varint::take_bytes(input)?.to_vec()).ok()?;
-        let node = NodeId(u64::from_le_bytes(*node));
-        out.push(Member { directory: u64::from_le_bytes(*directory), node, incarnation, region, addr });
+    if let Some(mut input) = input.strip_prefix(&MEMBERS_FORMAT_2) {
+        while !input.is_empty() {
+            let mut entry = proto::varint::take_bytes(&mut input)?;
+            let mut member = take_member(&mut entry)?;
+            member.level = u32::try_from(proto::varint::take(&mut entry)?).ok()?;
+            out.push(member);
+        }
+    } else {
+        let mut input = input;
+        while !input.is_empty() {
+            out.push(take_member(&mut input)?);
+        }
     }
     Some(out)
+}
+
+fn take_member(input: &mut &[u8]) -> Option<Member> {
+    let (directory, rest) = input.split_first_chunk::<8>()?;
+    let (node, rest) = rest.split_first_chunk::<8>()?;
+    *input = rest;
+    let incarnation = proto::varint::take(input)?;
+    let region = String::from_utf8(proto::varint::take_bytes(input)?.to_vec()).ok()?;
+    let addr = String::from_utf8(proto::varint::take_bytes(input)?.to_vec()).ok()?;
+    let node = NodeId(u64::from_le_bytes(*node));
+    Some(Member { directory: u64::from_le_bytes(*directory), node, incarnation, region, addr, level: 0 })
 }
 
 impl Replica for Engine {
@@ -427,11 +453,22 @@ impl Replica for Engine {
 
     fn peer_up(&self, peer: &Member, frontier: &Frontier, _now_ms: u64) {
         self.learn(peer);
-        self.peers.lock().nack.peer_up(peer.node, frontier);
+        let near = self.own.read().region == peer.region;
+        let mut peers = self.peers.lock();
+        peers.nack.peer_up(peer.node, frontier);
+        peers.nack.place(peer.node, near);
     }
 
     fn peer_down(&self, node: NodeId, _now_ms: u64) {
         self.peers.lock().nack.peer_down(node);
+    }
+
+    fn carried(&self, origin: NodeId, by: Option<NodeId>, _now_ms: u64) {
+        self.peers.lock().nack.carried(origin, by);
+    }
+
+    fn reached(&self, members: &[MemberReach], _now_ms: u64) {
+        self.peers.lock().reach = members.to_vec();
     }
 
     fn frontier(&self) -> Frontier {

@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod fork;
+pub mod level;
 pub mod record;
 
 use proto::varint;

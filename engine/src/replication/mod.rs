@@ -5,14 +5,17 @@
 
 pub mod horizon;
 pub mod nack;
+pub mod reach;
 pub mod stability;
 
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 
 use crate::effect::batch::BatchError;
+pub use reach::{MemberReach, Reach};
 
-/// What a node has shown, and how far its own sequence had come when it said so. Sent *in the ordered stream* of its
-/// effects, so that a receiver has every effect the sender wrote before it saw `applied`.
+/// What a node has shown, and how far its own sequence had come when it said so. Whatever the sender writes after `own` it
+/// writes having seen `applied`: so the ack proves something exactly once the receiver has shown the sender's effects up to
+/// `own`, by whichever way they came (see [`stability`]).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Ack {
     pub applied: Frontier,
@@ -32,6 +35,8 @@ pub struct Member {
     pub region: String,
     /// `host:port` of its cluster port.
     pub addr: String,
+    /// The newest feature level that its program knows; 0 where nobody said yet.
+    pub level: u32,
 }
 
 /// Seqs `first..=last` of one origin.
@@ -93,13 +98,20 @@ pub trait Replica: Send + Sync {
 
     fn peer_down(&self, node: NodeId, now_ms: u64);
 
+    /// From now on the stream of `origin`'s effects comes over the link to `by`, from our frontier on; `None`: nobody streams
+    /// them. Until this is said, each connected peer is taken to stream its own.
+    fn carried(&self, _origin: NodeId, _by: Option<NodeId>, _now_ms: u64) {}
+
+    /// How each other member can be reached, whenever that changed.
+    fn reached(&self, _members: &[MemberReach], _now_ms: u64) {}
+
     /// Everything shown here.
     fn frontier(&self) -> Frontier;
 
     /// What to put into our stream now.
     fn ack(&self) -> Ack;
 
-    /// One encoded batch from `peer` (its own or, as a NACK's answer, another origin's).
+    /// One encoded batch from `peer` (its own or, relayed or as a NACK's answer, another origin's).
     fn batch(&self, peer: NodeId, bytes: &[u8], now_ms: u64) -> Result<Received, ReplicaError>;
 
     fn acked(&self, peer: NodeId, ack: &Ack, now_ms: u64);

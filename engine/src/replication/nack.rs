@@ -1,13 +1,15 @@
 //! What is missing, and whom to ask for it.
 //!
-//! Each live link streams its peer's own effects in order, so most of what peers announce is on its way already. A range
-//! is asked for (a NACK) only when no stream will bring it:
+//! The effects of most origins come as a stream over one link: from the origin itself, or *carried* by a relay. So most of
+//! what peers announce is on its way already. A range is asked for (a NACK) only when no stream will bring it:
 //!
 //! | origin | asked | whom |
 //! |---|---|---|
-//! | not connected | after `grace_ms` + jitter | any connected peer that announced it |
-//! | connected, dropped from the horizon | after `grace_ms` + jitter | the origin, else the others |
-//! | connected, no progress for `stall_ms` | then | the others; the origin only to fill a hole before held batches |
+//! | carried by nobody | after `grace_ms` + jitter | any connected peer that announced it |
+//! | carried, dropped from the horizon | after `grace_ms` + jitter | the carrier, else the others |
+//! | carried, no progress for `stall_ms` | then | the others; the carrier only to fill a hole before held batches |
+//!
+//! Of several that could answer, one nearby is asked: what a region has need not cross to it again.
 //!
 //! A range in flight is not asked twice; an answer without the range backs off, doubling, and prefers another peer.
 //!
@@ -16,7 +18,7 @@
 //!
 //! Does not: send, time out an answer (a link that ends one calls [`Nack::fetched`], one that dies [`Nack::peer_down`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{Frontier, NodeId, Seq};
 
@@ -79,7 +81,7 @@ struct Behind {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reason {
-    NoLink,
+    NoStream,
     Dropped,
     Stream,
 }
@@ -90,6 +92,10 @@ pub struct Nack {
     config: NackConfig,
     own: NodeId,
     peers: BTreeMap<NodeId, Frontier>,
+    /// Whose stream brings an origin's effects.
+    carriers: BTreeMap<NodeId, NodeId>,
+    /// Peers in our own region.
+    near: BTreeSet<NodeId>,
     behind: BTreeMap<NodeId, Behind>,
     asked: Vec<Asked>,
     random: u64,
@@ -99,18 +105,51 @@ impl Nack {
     /// `own` is never asked for: nobody knows our effects better.
     pub fn new(own: NodeId, config: NackConfig) -> Self {
         let random = config.seed | 1;
-        Self { config, own, peers: BTreeMap::new(), behind: BTreeMap::new(), asked: Vec::new(), random }
+        Self {
+            config,
+            own,
+            peers: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+            near: BTreeSet::new(),
+            behind: BTreeMap::new(),
+            asked: Vec::new(),
+            random,
+        }
     }
 
-    /// A link to `peer` is up and its stream will bring its own effects after our frontier.
+    /// A link to `peer` is up. Unless somebody carries them, its stream will bring its own effects after our frontier.
     pub fn peer_up(&mut self, peer: NodeId, frontier: &Frontier) {
         self.peers.insert(peer, frontier.clone());
+        self.carriers.entry(peer).or_insert(peer);
         self.behind.remove(&peer);
+    }
+
+    /// Whether `peer` is in our own region.
+    pub fn place(&mut self, peer: NodeId, near: bool) {
+        if near {
+            self.near.insert(peer);
+        } else {
+            self.near.remove(&peer);
+        }
+    }
+
+    /// The stream of `origin` comes from `by` now, from our frontier on; `None`: from nobody.
+    pub fn carried(&mut self, origin: NodeId, by: Option<NodeId>) {
+        let before = match by {
+            Some(by) => self.carriers.insert(origin, by),
+            None => self.carriers.remove(&origin),
+        };
+        if before != by {
+            // Its patience begins anew.
+            self.behind.remove(&origin);
+        }
     }
 
     /// What was asked of it may be asked of another now.
     pub fn peer_down(&mut self, peer: NodeId) {
         self.peers.remove(&peer);
+        self.near.remove(&peer);
+        self.carriers.retain(|_, by| *by != peer);
         self.asked.retain(|a| a.peer != peer);
     }
 
@@ -209,8 +248,8 @@ impl Nack {
     }
 
     fn reason(&self, origin: NodeId, shown: Seq, horizon: &Horizon) -> Reason {
-        if !self.peers.contains_key(&origin) {
-            Reason::NoLink
+        if !self.carriers.get(&origin).is_some_and(|by| self.peers.contains_key(by)) {
+            Reason::NoStream
         } else if horizon.dropped().seq(origin) > shown {
             Reason::Dropped
         } else {
@@ -232,7 +271,7 @@ impl Nack {
         let limit = match reason {
             // What was not dropped is still on the stream.
             Reason::Dropped => horizon.dropped().seq(origin),
-            Reason::NoLink | Reason::Stream => Seq(u64::MAX),
+            Reason::NoStream | Reason::Stream => Seq(u64::MAX),
         };
         let mut in_flight = self.asked.iter().filter(|a| a.range.origin == origin).count();
         for gap in gaps {
@@ -295,17 +334,19 @@ impl Nack {
         avoid: Option<NodeId>,
     ) -> Option<NodeId> {
         let busy = |peer: NodeId| self.asked.iter().filter(|a| a.peer == peer).count();
+        let carrier = self.carriers.get(&origin).copied().filter(|_| reason != Reason::NoStream);
         self.peers
             .iter()
             .filter(|(_, has)| has.seq(origin) >= first)
-            .filter(|(peer, _)| **peer != origin || reason == Reason::Dropped || hole)
+            .filter(|(peer, _)| Some(**peer) != carrier || reason == Reason::Dropped || hole)
             .map(|(&peer, _)| {
-                let origin_last = if reason == Reason::Dropped { peer != origin } else { peer == origin };
-                (Some(peer) == avoid, origin_last, busy(peer), peer)
+                let carries = Some(peer) == carrier;
+                let carrier_last = if reason == Reason::Dropped { !carries } else { carries };
+                (Some(peer) == avoid, carrier_last, !self.near.contains(&peer), busy(peer), peer)
             })
-            .filter(|choice| choice.2 < self.config.ranges_per_peer_max)
+            .filter(|choice| choice.3 < self.config.ranges_per_peer_max)
             .min()
-            .map(|choice| choice.3)
+            .map(|choice| choice.4)
     }
 }
 
@@ -371,6 +412,27 @@ mod tests {
         assert_eq!(due(&mut nack, 0, &shown, &horizon), []);
         assert_eq!(due(&mut nack, 49, &shown, &horizon), []);
         assert_eq!(due(&mut nack, 50, &shown, &horizon), [(2, 1, 3, 12), (2, 1, 13, 22), (2, 1, 23, 25)]);
+    }
+
+    #[test]
+    fn what_a_relay_carries_is_left_to_it_until_it_goes_or_stalls() {
+        let (mut nack, horizon) = (nack(), Horizon::new(1 << 20));
+        nack.peer_up(A, &at(&[(A, 5)]));
+        nack.peer_up(B, &at(&[]));
+        nack.peer_up(C, &at(&[(A, 5)]));
+        nack.place(C, true);
+        nack.carried(A, Some(B));
+        let shown = Frontier::new();
+        due(&mut nack, 0, &shown, &horizon);
+        assert_eq!(due(&mut nack, 999, &shown, &horizon), [], "the relay's stream brings it");
+        assert_eq!(due(&mut nack, 1_000, &shown, &horizon), [(3, 1, 1, 5)], "stalled: a near holder first");
+        nack.fetched(C, &[SeqRange { origin: A, first: Seq(1), last: Seq(5) }]);
+        nack.carried(A, Some(C));
+        due(&mut nack, 2_000, &shown, &horizon);
+        assert_eq!(due(&mut nack, 2_900, &shown, &horizon), [], "the next relay is given its time");
+        nack.peer_down(C);
+        due(&mut nack, 2_901, &shown, &horizon);
+        assert_eq!(due(&mut nack, 2_960, &shown, &horizon), [(1, 1, 1, 5)], "nobody carries it: asked soon");
     }
 
     #[test]

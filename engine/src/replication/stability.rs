@@ -4,6 +4,9 @@
 //! we have shown the acker's effects up to `own`: then everything of it that we have not seen yet was written after it saw
 //! `applied`, so nothing concurrent with a stable effect can arrive any more. Timers prove nothing and are not used.
 //!
+//! By which way those effects came does not matter, nor whether they came before the ack or after: acks travel on the direct
+//! link while the effects may take another way, through a relay.
+//!
 //! Members are kept per data directory; only a directory's newest incarnation counts, and its ack starts from nothing.
 //!
 //! Invariant: `stable` never exceeds what a member is proved to have shown. It falls when a member is learned that has not
@@ -141,7 +144,14 @@ mod tests {
     use super::*;
 
     fn member(directory: u64, node: u64, incarnation: u64) -> Member {
-        Member { directory, node: NodeId(node), incarnation, region: String::new(), addr: String::new() }
+        Member {
+            directory,
+            node: NodeId(node),
+            incarnation,
+            region: String::new(),
+            addr: String::new(),
+            level: 1,
+        }
     }
 
     fn at(components: &[(u64, u64)]) -> Frontier {

@@ -2,3 +2,4 @@
 
 mod node;
 mod process_links;
+mod process_relay;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use beacon::{Beacon, BeaconConfig, Notifier};
 use engine::effect::batch::{self, Batch, BatchHeader, BatchKind};
+use engine::effect::level::LEVEL;
 use engine::effect::{Deps, Effect, Op, record};
 use engine::replication::horizon::{Horizon, Offer};
 use engine::replication::nack::{Nack, NackConfig};
@@ -180,11 +181,17 @@ impl Replica for Memory {
     }
 
     fn peer_up(&self, peer: &Member, frontier: &Frontier, _now_ms: u64) {
-        self.state().nack.peer_up(peer.node, frontier);
+        let mut state = self.state();
+        state.nack.peer_up(peer.node, frontier);
+        state.nack.place(peer.node, peer.region == self.member.region);
     }
 
     fn peer_down(&self, node: NodeId, _now_ms: u64) {
         self.state().nack.peer_down(node);
+    }
+
+    fn carried(&self, origin: NodeId, by: Option<NodeId>, _now_ms: u64) {
+        self.state().nack.carried(origin, by);
     }
 
     fn frontier(&self) -> Frontier {
@@ -271,11 +278,20 @@ pub struct Options {
     pub join: Vec<String>,
     pub skew_ms: i64,
     pub horizon_bytes: usize,
+    /// Feature level that it says it knows.
+    pub level: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { region: "eu", secret: SECRET, join: Vec::new(), skew_ms: 0, horizon_bytes: 64 << 20 }
+        Self {
+            region: "eu",
+            secret: SECRET,
+            join: Vec::new(),
+            skew_ms: 0,
+            horizon_bytes: 64 << 20,
+            level: LEVEL,
+        }
     }
 }
 
@@ -301,6 +317,7 @@ impl Node {
             incarnation: 1,
             region: options.region.to_string(),
             addr: proxy.addr().to_string(),
+            level: options.level,
         };
         let memory = Arc::new(Memory::new(member, disk, options.horizon_bytes, options.skew_ms));
         let config = BeaconConfig {
@@ -323,6 +340,10 @@ impl Node {
 
     pub fn addr(&self) -> String {
         self.proxy.addr().to_string()
+    }
+
+    pub fn region(&self) -> &str {
+        &self.memory.member.region
     }
 
     pub fn write(&self, values: usize, value_bytes: usize) {
