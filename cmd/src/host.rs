@@ -72,7 +72,13 @@ impl Life {
     /// A client of this reactor was marked as killed.
     fn note_kill(&self, reactor: usize) {
         self.kills.fetch_add(1, Relaxed);
+        self.wake(reactor);
+    }
+
+    /// Ends a reactor's sleep.
+    fn wake(&self, reactor: usize) {
         if let Some(waker) = self.wakers.lock().get(reactor) {
+            // A reactor that is gone needs no waking.
             let _ = waker.wake();
         }
     }
@@ -128,8 +134,12 @@ impl Host for NodeHost {
         self.life.stop();
     }
 
-    fn wake(&self, reactor: usize) {
+    fn killed(&self, reactor: usize) {
         self.life.note_kill(reactor);
+    }
+
+    fn wake(&self, reactor: usize) {
+        self.life.wake(reactor);
     }
 
     fn links(&self) -> Vec<String> {

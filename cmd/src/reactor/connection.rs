@@ -57,6 +57,8 @@ pub(super) struct Connection {
     over_soft_ms: Option<u64>,
     /// A command that may have written ran in this turn.
     pub wrote: bool,
+    /// Listed among the reactor's waiting clients.
+    pub noted_waiting: bool,
 }
 
 impl Connection {
@@ -76,6 +78,7 @@ impl Connection {
             awaits_writable: false,
             over_soft_ms: None,
             wrote: false,
+            noted_waiting: false,
         }
     }
 
@@ -117,13 +120,14 @@ impl Connection {
         let start = out.len();
         let mut next = Next::Wait;
         self.held = self.unsent() >= BACKLOG_HIGH;
-        if self.waiting_input() > 0 && !self.held {
+        let blocked = self.session.is_waiting(turn.now_ms);
+        if self.waiting_input() > 0 && !self.held && !blocked {
             next = self.feed_waiting(server, turn, lane, out);
         }
         if self.readable && matches!(next, Next::Wait | Next::Later) {
             // A turn with much to say is long enough.
             self.held |= self.unsent() + (out.len() - start) >= BACKLOG_HIGH;
-            let may_run = next == Next::Wait && !self.held;
+            let may_run = next == Next::Wait && !self.held && self.session.waits().is_none();
             next = match self.read(server, turn, lane, scratch, out, may_run) {
                 Next::Wait if next == Next::Later => Next::Later,
                 read => read,
@@ -163,6 +167,10 @@ impl Connection {
         }
         let read = if direct { self.read_scratch(scratch) } else { self.read_more(scratch.len()) };
         let Ok(read) = read else { return Next::Drop };
+        if self.ended && self.session.waits().is_some() {
+            // Nobody is there any more whom the answer would reach.
+            return Next::Drop;
+        }
         if read == 0 {
             // What waits is still to be answered, unless it can never be.
             let answerable = self.waiting_input() > 0 && !may_run;
@@ -254,6 +262,8 @@ impl Connection {
             Flow::Idle => Next::Wait,
             Flow::More => Next::Again,
             Flow::Paused => Next::Later,
+            Flow::Blocked if self.ended => Next::Drop,
+            Flow::Blocked => Next::Wait,
             Flow::Close => Next::Close,
             Flow::Hangup => Next::Drop,
         }

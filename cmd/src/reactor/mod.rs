@@ -7,6 +7,7 @@
 mod accept;
 mod connection;
 mod stream;
+mod waiting;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use parking_lot::Mutex;
 pub use accept::Mailbox;
 use accept::{Acceptor, TCP, UNIX};
 use connection::{Connection, Next};
+use waiting::Waiting;
 
 use crate::host::Life;
 use crate::process;
@@ -68,6 +70,8 @@ pub struct Reactor {
     again: Vec<usize>,
     /// Held by a pause.
     later: Vec<usize>,
+    /// Clients whose command waits.
+    waiting: Waiting,
 }
 
 impl Reactor {
@@ -92,6 +96,7 @@ impl Reactor {
             refused: false,
             again: Vec::new(),
             later: Vec::new(),
+            waiting: Waiting::default(),
         })
     }
 
@@ -117,7 +122,7 @@ impl Reactor {
         let mut ready = Vec::new();
         let (mut looked_after, mut kills_seen) = (Instant::now(), 0);
         while !self.life.is_stopping() {
-            let timeout = self.patience();
+            let timeout = self.patience(process::now_ms());
             if let Err(error) = self.poll.poll(&mut events, Some(timeout))
                 && error.kind() != ErrorKind::Interrupted
             {
@@ -133,6 +138,7 @@ impl Reactor {
             if woken {
                 self.adopt_all(now_ms, &mut ready);
             }
+            self.note_waiting(woken, now_ms, &mut ready);
             if !ready.is_empty() {
                 self.turn(now_ms, &mut ready, &mut scratch);
                 self.lane.meter.turn(began.elapsed().as_micros() as u64);
@@ -150,11 +156,12 @@ impl Reactor {
     }
 
     /// How long to wait for events.
-    fn patience(&self) -> Duration {
+    fn patience(&self, now_ms: u64) -> Duration {
         if !self.again.is_empty() {
             return Duration::ZERO;
         }
         let most = if self.later.is_empty() { HOUSEKEEPING } else { PAUSED_RETRY };
+        let most = self.waiting.patience(now_ms).map_or(most, |wait| wait.min(most));
         self.acceptor.as_ref().and_then(Acceptor::patience).map_or(most, |accept| accept.min(most))
     }
 
@@ -177,6 +184,31 @@ impl Reactor {
             acceptor.accept(&self.server);
         }
         woken
+    }
+
+    /// Lists the waiting connections that were woken, or whose time is up.
+    fn note_waiting(&mut self, woken: bool, now_ms: u64, ready: &mut Vec<usize>) {
+        let mut list = |at: usize, connection: &mut Connection| {
+            connection.session.wake();
+            if !connection.listed {
+                connection.listed = true;
+                ready.push(at);
+            }
+        };
+        if woken {
+            for client in self.server.engine().take_woken(self.number) {
+                if let Some(at) = self.waiting.find(client)
+                    && let Some(connection) = &mut self.connections[at]
+                {
+                    list(at, connection);
+                }
+            }
+        }
+        while let Some(at) = self.waiting.take_due(now_ms) {
+            if let Some(connection) = &mut self.connections[at] {
+                list(at, connection);
+            }
+        }
     }
 
     fn note(&mut self, at: usize, event: &Event, ready: &mut Vec<usize>) {
@@ -259,6 +291,13 @@ impl Reactor {
             let (input, output) = connection.buffered();
             connection.card().set_buffers(input, output);
         }
+        if let Some(deadline_ms) = connection.session.waits() {
+            connection.noted_waiting = true;
+            self.waiting.note(connection.card().id, at, deadline_ms);
+        } else if connection.noted_waiting {
+            connection.noted_waiting = false;
+            self.waiting.forget(connection.card().id);
+        }
         match next {
             Next::Again => self.again.push(at),
             Next::Later => self.later.push(at),
@@ -294,6 +333,7 @@ impl Reactor {
 
     fn drop_connection(&mut self, at: usize) {
         if let Some(mut connection) = self.connections[at].take() {
+            self.waiting.forget(connection.card().id);
             let _ = connection.stream.deregister(self.poll.registry());
             connection.session.close(&self.server);
             self.mailbox.load.fetch_sub(1, Relaxed);
@@ -309,7 +349,7 @@ impl Reactor {
             let Some(connection) = &mut self.connections[at] else { continue };
             let idle_ms = now_ms.saturating_sub(connection.card().active_ms());
             let over = connection.card().is_killed()
-                || (timeout_ms > 0 && idle_ms > timeout_ms)
+                || (timeout_ms > 0 && idle_ms > timeout_ms && connection.session.waits().is_none())
                 || (connection.closing && idle_ms > CLOSING_MAX_MS)
                 || connection.output_limited(&self.server, now_ms);
             if over {

@@ -29,6 +29,13 @@ pub fn is(arg: &[u8], word: &str) -> bool {
     }
 }
 
+/// A patience in milliseconds, `None` for ever (0).
+pub fn patience_ms(arg: &[u8]) -> Result<Option<u64>, Refusal> {
+    let ms = parse_i64(arg).ok_or(Refusal::Text("ERR timeout is not an integer or out of range"))?;
+    let ms = u64::try_from(ms).map_err(|_| Refusal::Text("ERR timeout is negative"))?;
+    Ok(Some(ms).filter(|ms| *ms > 0))
+}
+
 /// Unit and base of an expiry argument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {

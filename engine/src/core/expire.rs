@@ -25,6 +25,7 @@ impl Engine {
                 break;
             }
         }
+        self.tell_ready();
         done
     }
 

@@ -15,6 +15,7 @@ mod origins;
 mod remote;
 mod stage;
 mod unit;
+mod wait;
 mod walk;
 mod write;
 
@@ -27,6 +28,7 @@ use proto::{Frontier, NodeId};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::log::Log;
+use crate::replication::heard::HeardPeers;
 use crate::replication::horizon::Horizon;
 use crate::replication::nack::Nack;
 use crate::replication::stability::Stability;
@@ -49,7 +51,8 @@ pub use evict::{POLICIES, Policy, Pool};
 pub use locks::LockPlan;
 pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};
 pub use remote::{decode_members, replica};
-pub use unit::{Key, Unit};
+pub use unit::{Blocking, Ended, Key, Unit};
+pub use wait::{Until, WakeReactor};
 pub use walk::Visited;
 pub use write::WriteRefused;
 
@@ -65,6 +68,8 @@ pub(crate) struct Peers {
     /// Other members, one per data directory.
     pub members: Vec<Member>,
     pub stability: Stability,
+    /// What each peer said last of itself.
+    pub heard: HeardPeers,
     pub nack: Nack,
     pub horizon: Horizon,
     /// What each origin knew with its latest batch: its contexts joined.
@@ -140,6 +145,7 @@ pub struct Engine {
     /// [`Fsync`] as a number; may change at run time.
     fsync: AtomicU8,
     appended: RwLock<Option<Arc<dyn Fn() + Send + Sync>>>,
+    waits: wait::Waits,
 }
 
 impl Engine {
@@ -238,6 +244,7 @@ impl Engine {
             indexed: self.config.index,
             lfu: self.lfu(),
             counted: false,
+            woken: &|waiter| self.waits.note(waiter),
         })
     }
 

@@ -217,6 +217,7 @@ impl Engine {
         let peers = Peers {
             members: Vec::new(),
             stability: Stability::new(identity.directory),
+            heard: Default::default(),
             nack: Nack::new(node, nack),
             horizon: Horizon::new(config.horizon_bytes_max),
             contexts: Default::default(),
@@ -268,6 +269,7 @@ impl Engine {
             stats_base: Mutex::default(),
             fsync: AtomicU8::new(config.fsync as u8),
             appended: RwLock::new(None),
+            waits: Default::default(),
             config,
         }
     }

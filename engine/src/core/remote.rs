@@ -185,7 +185,10 @@ impl Engine {
                     let physical = |db: u32| self.databases.get(db as usize).map(|p| p.load(Relaxed));
                     if let (Some(a), Some(b)) = (physical(*a), physical(*b)) {
                         let now_ms = effect.hlc.ms();
-                        reach.each(&mut |shard| shard.touch_swapped(a, b, now_ms, |key| self.key_hash(key)));
+                        reach.each(&mut |shard| {
+                            shard.touch_swapped(a, b, now_ms, |key| self.key_hash(key));
+                            shard.waiters.all_changed(|db| db == a || db == b, world.woken);
+                        });
                     }
                     self.apply_swap(id.node, effect.hlc, *a, *b);
                 }
@@ -234,6 +237,19 @@ impl Engine {
         self.stats.remote_batches.fetch_add(1, Relaxed);
         self.stats.remote_effects.fetch_add(u64::from(batch.header.count), Relaxed);
         Ok(())
+    }
+
+    /// Shows a batch that is due and what was held for it. Returns how many batches. The caller holds `apply`.
+    fn show_with_held(&self, bytes: &[u8]) -> Result<usize, ReplicaError> {
+        self.show(bytes)?;
+        let mut batches = 1;
+        loop {
+            let shown = self.shown.lock().clone();
+            let next = self.peers.lock().horizon.next_ready(&shown);
+            let Some(next) = next else { return Ok(batches) };
+            self.show(&next.bytes)?;
+            batches += 1;
+        }
     }
 
     /// True when the batch was written without knowing something that was folded here as stable.
@@ -451,16 +467,22 @@ impl Replica for Engine {
         true
     }
 
-    fn peer_up(&self, peer: &Member, frontier: &Frontier, _now_ms: u64) {
+    fn peer_up(&self, peer: &Member, frontier: &Frontier, now_ms: u64) {
         self.learn(peer);
         let near = self.own.read().region == peer.region;
-        let mut peers = self.peers.lock();
-        peers.nack.peer_up(peer.node, frontier);
-        peers.nack.place(peer.node, near);
+        {
+            let mut peers = self.peers.lock();
+            peers.nack.peer_up(peer.node, frontier);
+            peers.nack.place(peer.node, near);
+            peers.heard.up(peer.node, frontier, now_ms);
+        }
+        self.progressed();
     }
 
     fn peer_down(&self, node: NodeId, _now_ms: u64) {
-        self.peers.lock().nack.peer_down(node);
+        let mut peers = self.peers.lock();
+        peers.nack.peer_down(node);
+        peers.heard.down(node);
     }
 
     fn carried(&self, origin: NodeId, by: Option<NodeId>, _now_ms: u64) {
@@ -527,23 +549,21 @@ impl Replica for Engine {
             }
             Offer::Ready => {}
         }
-        self.show(batch.bytes)?;
-        let mut batches = 1;
-        loop {
-            let shown = self.shown.lock().clone();
-            let next = self.peers.lock().horizon.next_ready(&shown);
-            let Some(next) = next else { break };
-            self.show(&next.bytes)?;
-            batches += 1;
-        }
-        Ok(Received::Shown { batches })
+        let shown = self.show_with_held(batch.bytes);
+        self.tell_ready();
+        self.progressed();
+        shown.map(|batches| Received::Shown { batches })
     }
 
-    fn acked(&self, peer: NodeId, ack: &Ack, _now_ms: u64) {
+    fn acked(&self, peer: NodeId, ack: &Ack, now_ms: u64) {
         let shown = self.shown.lock().clone();
-        let mut peers = self.peers.lock();
-        peers.nack.announced(peer, &ack.applied);
-        peers.stability.acked(peer, ack, &shown);
+        {
+            let mut peers = self.peers.lock();
+            peers.nack.announced(peer, &ack.applied);
+            peers.stability.acked(peer, ack, &shown);
+            peers.heard.acked(peer, ack, now_ms);
+        }
+        self.progressed();
     }
 
     fn step(&self, now_ms: u64, out: &mut Vec<Fetch>) {

@@ -4,10 +4,11 @@
 //! count: shards are locked in order before the first plan runs and released after the last. Effects of a unit get consecutive
 //! seqs; two or more form a bundle, closed by a bind effect.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::MutexGuard;
-use proto::EffectId;
+use proto::{EffectId, Seq};
 use smallvec::SmallVec;
 
 use super::locks::Locks;
@@ -21,6 +22,7 @@ use crate::state::set::SetValue;
 use crate::state::shard::{Shard, World};
 use crate::state::table::{Entry, shard_of};
 use crate::state::value::{Kind, ValueRef};
+use crate::state::waiters::{Waiter, Want};
 use crate::state::watch::WatchFlag;
 
 /// A key with its hash and physical database; made by [`Unit::key`].
@@ -31,6 +33,30 @@ pub struct Key<'a> {
     pub(crate) db: u32,
 }
 
+/// The client behind a unit whose command may wait.
+pub struct Blocking {
+    pub client: u64,
+    pub reactor: usize,
+    /// Its place in the queues of its keys, from an earlier run of the same command.
+    pub waiter: Option<Arc<Waiter>>,
+    /// False in the last run, when its time is up.
+    pub may_wait: bool,
+}
+
+/// What a unit that ended had done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Ended {
+    /// The last effect emitted; 0 for none.
+    pub last: Seq,
+}
+
+/// What a plan asked for with [`Unit::block`].
+struct Blocked {
+    blocking: Blocking,
+    /// How long the client waits, ms; for ever when `None`. The outer `None`: it does not wait.
+    patience_ms: Option<Option<u64>>,
+}
+
 /// See the module.
 pub struct Unit<'e> {
     pub(super) engine: &'e Engine,
@@ -39,6 +65,9 @@ pub struct Unit<'e> {
     db: u32,
     stage: Option<MutexGuard<'e, Stage>>,
     emitted: u64,
+    /// The last effect emitted.
+    last: Seq,
+    blocked: Option<Box<Blocked>>,
     touch: bool,
     lfu: Option<Lfu>,
     /// Hash of the key whose use was counted last.
@@ -75,6 +104,8 @@ impl Engine {
             db,
             stage: None,
             emitted: 0,
+            last: Seq(0),
+            blocked: None,
             touch: true,
             lfu: self.lfu(),
             counted: None,
@@ -279,7 +310,7 @@ impl<'e> Unit<'e> {
             if engine.is_alone() {
                 // Everything else is stable; our own chain is recorded for those who read the log.
                 if tip.0 == engine.own_origin && tip.1 != 0 {
-                    deps.push(EffectId::new(engine.node, proto::Seq(tip.1)));
+                    deps.push(EffectId::new(engine.node, Seq(tip.1)));
                 }
             } else {
                 shard.tips(ptr, &mut deps);
@@ -297,6 +328,7 @@ impl<'e> Unit<'e> {
         let effect = Effect { hlc, db: key.db, key: key.bytes, deps, fresh, op };
         let id = stage.push(&effect);
         self.emitted += 1;
+        self.last = id.seq;
         let counted = self.counted == Some(key.hash);
         engine.with_world(engine.own_origin, |world| {
             shard.fold_on(known, key.hash, id, &effect, &World { counted, ..world.clone() });
@@ -309,7 +341,9 @@ impl<'e> Unit<'e> {
         let hlc = stage.tick(self.now_ms);
         let effect = Effect { hlc, db: 0, key: b"", deps: Deps::new(), fresh: None, op };
         self.emitted += 1;
-        stage.push(&effect)
+        let id = stage.push(&effect);
+        self.last = id.seq;
+        id
     }
 
     /// Removes every key of one database (client's number) or of all. Needs [`LockPlan::Everything`].
@@ -339,6 +373,10 @@ impl<'e> Unit<'e> {
         let effect = Effect { hlc, db: 0, key: b"", deps: Deps::new(), fresh: None, op: Op::SwapDb { a, b } };
         let id = stage.push(&effect);
         self.emitted += 1;
+        self.last = id.seq;
+        for shard in shards.iter_mut() {
+            shard.waiters.all_changed(|db| db == pa || db == pb, &|waiter| engine.waits.note(waiter));
+        }
         engine.apply_swap(id.node, hlc, a, b);
     }
 
@@ -360,6 +398,74 @@ impl<'e> Unit<'e> {
         })
     }
 
+    /// The unit is the command of a client that may wait ([`Unit::block`]). Units of transactions are nobody's.
+    pub fn set_blocking(&mut self, blocking: Blocking) {
+        self.blocked = Some(Box::new(Blocked { blocking, patience_ms: None }));
+    }
+
+    /// Has the client wait until one of `keys` (locked, of the selected database) may have what it wants, for `patience_ms` at
+    /// most. True: it waits, and nothing is answered now; the command runs anew when there is reason to. False: it may not, or its
+    /// time is up; answer as for a timeout.
+    ///
+    /// The first run's patience counts. In the meantime the client keeps its place in the queues of its keys.
+    pub fn block(&mut self, keys: &[Key<'_>], want: Want, patience_ms: Option<u64>) -> bool {
+        let engine = self.engine;
+        let Some(Blocked { blocking, patience_ms: patience }) = self.blocked.as_deref_mut() else {
+            return false;
+        };
+        if !blocking.may_wait {
+            return false;
+        }
+        let (client, reactor) = (blocking.client, blocking.reactor);
+        let create = || Arc::new(Waiter::new(engine.waits.ticket(), client, reactor, want));
+        let waiter = blocking.waiter.get_or_insert_with(create);
+        waiter.looks();
+        let mut known = waiter.keys().lock();
+        // After a swap the same names are other keys; their shards are the same.
+        known.retain(|(db, name)| {
+            let keep = keys.iter().any(|k| k.db == *db && *k.bytes == **name);
+            if !keep {
+                let hash = engine.key_hash(name);
+                self.locks.shard(hash).waiters.leave(*db, name, waiter, None, &|_| {});
+            }
+            keep
+        });
+        for key in keys {
+            if !known.iter().any(|(db, name)| *db == key.db && **name == *key.bytes) {
+                self.locks.shard(key.hash).waiters.join(key.db, key.bytes, waiter);
+                known.push((key.db, key.bytes.into()));
+            }
+        }
+        *patience = Some(patience_ms);
+        true
+    }
+
+    /// False when another client began earlier to wait for the same: what is there is for that one, and this one is to
+    /// [`Unit::block`]. Only commands that may wait ask.
+    pub fn may_take(&mut self, key: &Key<'_>, kind: Kind) -> bool {
+        let Some(blocked) = &self.blocked else { return true };
+        let ticket = blocked.blocking.waiter.as_ref().map_or(u64::MAX, |w| w.ticket());
+        let waiters = &self.locks.shard(key.hash).waiters;
+        waiters.is_empty()
+            || waiters.first_taker(key.db, key.bytes, kind).is_none_or(|w| w.ticket() >= ticket)
+    }
+
+    /// What became of the client after its plan: `Some` with its place and patience when it waits. If it does not, it leaves the
+    /// queues it was in, and whoever is next is woken.
+    pub fn settle_blocking(&mut self) -> Option<(Arc<Waiter>, Option<u64>)> {
+        let Blocked { blocking, patience_ms } = *self.blocked.take()?;
+        let waiter = blocking.waiter?;
+        if let Some(patience_ms) = patience_ms {
+            return Some((waiter, patience_ms));
+        }
+        let keys = std::mem::take(&mut *waiter.keys().lock());
+        for (db, key) in keys {
+            let hash = self.engine.key_hash(&key);
+            self.locks.shard(hash).leave(db, hash, &key, &waiter, &|next| self.engine.waits.note(next));
+        }
+        None
+    }
+
     /// Runs `visit` on one shard: a held one, or locked for the moment.
     pub(super) fn with_shard<R>(&mut self, at: usize, visit: impl FnOnce(&mut Shard) -> R) -> R {
         match &mut self.locks {
@@ -379,11 +485,19 @@ impl<'e> Unit<'e> {
     }
 }
 
-impl Drop for Unit<'_> {
-    fn drop(&mut self) {
-        if self.emitted > 1 && !std::thread::panicking() {
-            self.emit_bare(Op::Bind { count: self.emitted });
+impl Unit<'_> {
+    /// Closes the bundle and lets go of everything, as dropping it does; tells what was emitted.
+    pub fn end(mut self) -> Ended {
+        self.close();
+        Ended { last: self.last }
+    }
+
+    fn close(&mut self) {
+        let count = self.emitted;
+        if count > 1 && !std::thread::panicking() {
+            self.emit_bare(Op::Bind { count });
         }
+        self.emitted = 0;
         let crowded = self.stage.as_ref().is_some_and(|s| s.staged_bytes() > STAGED_MAX);
         self.stage = None;
         self.locks = Locks::None;
@@ -391,6 +505,12 @@ impl Drop for Unit<'_> {
             // A refusal is met again, and answered, at the end of the turn.
             let _ = self.engine.end_turn();
         }
+    }
+}
+
+impl Drop for Unit<'_> {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

@@ -62,6 +62,7 @@ impl Engine {
                 wake();
             }
         }
+        self.tell_ready();
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! Everything is synchronous; time is an argument. The engine implements [`Replica`]; `beacon` (QUIC) and the simulator
 //! drive it.
 
+pub mod heard;
 pub mod horizon;
 pub mod nack;
 pub mod reach;

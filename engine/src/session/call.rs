@@ -48,6 +48,8 @@ pub struct Call<'s> {
     pub(super) unit: Option<&'s mut dyn InUnit>,
     /// Taken before a transaction locked its shards.
     pub(super) census: Option<&'s Census>,
+    /// The client waits: nothing was answered.
+    pub(super) waits: bool,
 }
 
 impl Call<'_> {

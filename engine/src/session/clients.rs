@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use proto::resp::Protocol;
@@ -62,12 +62,24 @@ impl Published {
     }
 }
 
+/// How another client asked to end this one's wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unblock {
+    No,
+    /// As if its time were up.
+    Timeout,
+    Error,
+}
+
 /// One client.
 pub struct ClientCard {
     pub id: u64,
     pub origin: Origin,
     pub created_ms: u64,
     killed: AtomicBool,
+    blocked: AtomicBool,
+    /// [`Unblock`] as a number.
+    unblock: AtomicU8,
     pub(crate) published: Mutex<Published>,
 }
 
@@ -79,6 +91,29 @@ impl ClientCard {
 
     pub fn kill(&self) {
         self.killed.store(true, Relaxed);
+    }
+
+    /// Its command waits.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.load(Relaxed)
+    }
+
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        self.blocked.store(blocked, Relaxed);
+        self.unblock.store(0, Relaxed);
+    }
+
+    /// Asks to end its wait; its reactor is to be woken.
+    pub fn ask_unblock(&self, how: Unblock) {
+        self.unblock.store(how as u8, Relaxed);
+    }
+
+    pub(super) fn unblock(&self) -> Unblock {
+        match self.unblock.load(Relaxed) {
+            0 => Unblock::No,
+            1 => Unblock::Timeout,
+            _ => Unblock::Error,
+        }
     }
 
     /// Last command, Unix milliseconds.
@@ -97,7 +132,13 @@ impl ClientCard {
     pub fn describe(&self, now_ms: u64, out: &mut String) {
         let p = self.published.lock();
         let mut flags = String::new();
-        let marks = [(p.multi >= 0, 'x'), (p.dirty, 'd'), (p.closing, 'c'), (self.is_killed(), 'A')];
+        let marks = [
+            (self.is_blocked(), 'b'),
+            (p.multi >= 0, 'x'),
+            (p.dirty, 'd'),
+            (p.closing, 'c'),
+            (self.is_killed(), 'A'),
+        ];
         flags.extend(marks.iter().filter(|m| m.0).map(|m| m.1));
         let marks = [(self.origin.unix_socket, 'U'), (p.no_evict, 'e'), (p.no_touch, 'T')];
         flags.extend(marks.iter().filter(|m| m.0).map(|m| m.1));
@@ -172,6 +213,8 @@ impl Clients {
             origin,
             created_ms: now_ms,
             killed: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            unblock: AtomicU8::new(0),
             published: Mutex::new(published),
         });
         self.cards.lock().insert(card.id, card.clone());

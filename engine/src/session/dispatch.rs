@@ -10,7 +10,7 @@ use super::meter::Meter;
 use super::resolve::{Resolved, resolve};
 use super::{Paused, ReplyMode, Server, Session};
 use crate::commands::spec::{CommandSpec, Flags, Plan, Scope};
-use crate::core::{LockPlan, Turn};
+use crate::core::{Ended, LockPlan, Turn};
 use crate::refusal::Refusal;
 
 /// What running one command came to.
@@ -22,6 +22,8 @@ pub(super) enum Ran {
     },
     /// Clients are paused: it was not run and must be tried again.
     Paused,
+    /// It waits, and must be run again.
+    Blocked,
     /// Not a Redis client, or a queue past its bound: close without an answer.
     Hangup,
 }
@@ -90,9 +92,13 @@ impl Session {
             }
         }
         self.last = Some(command);
+        if self.unblocked_by_error(server, &mut reply) {
+            return NOT_WRITTEN;
+        }
         let wrote = spec.flags.has(Flags::WRITE) || self.queue_writes();
         let slowlog_us = server.config.live().slowlog_us.load(Relaxed);
         let began_us = may_be_slow(spec, args.len(), slowlog_us).then(|| server.host().monotonic_us());
+        let mut waits = false;
         let result = match spec.plan {
             Plan::Data(plan) => {
                 let locks = match (spec.scope, keys) {
@@ -106,17 +112,34 @@ impl Session {
                 if self.no_touch {
                     unit.set_touch(false);
                 }
-                plan(&mut unit, args, &mut reply)
+                if spec.flags.has(Flags::BLOCKING) {
+                    unit.set_blocking(self.blocking(turn));
+                }
+                let result = plan(&mut unit, args, &mut reply);
+                if spec.flags.has(Flags::BLOCKING)
+                    && let Some((waiter, patience_ms)) = unit.settle_blocking()
+                {
+                    self.block(server, turn, Some(waiter), patience_ms);
+                    waits = true;
+                }
+                self.note_writes(&unit.end());
+                result
             }
             Plan::Session(plan) => {
                 self.publish(turn.now_ms);
-                let mut call = Call { session: self, server, meter, turn, unit: None, census: None };
-                plan(&mut call, args, &mut reply)
+                let mut call =
+                    Call { session: self, server, meter, turn, unit: None, census: None, waits: false };
+                let result = plan(&mut call, args, &mut reply);
+                waits = call.waits;
+                result
             }
             Plan::Container => {
                 Err(Refusal::Quoted(format!("ERR wrong number of arguments for '{}' command", spec.name)))
             }
         };
+        if waits {
+            return Ran::Blocked;
+        }
         let us = began_us.map(|began| server.host().monotonic_us().saturating_sub(began));
         meter.ran(command, us, result.is_err(), &server.counters);
         if let Err(refusal) = result {
@@ -136,6 +159,12 @@ impl Session {
             server.slowlog.push(turn.now_ms, us, args, who, len_max);
         }
         Ran::Done { wrote }
+    }
+
+    /// Remembers what its commands emitted last.
+    #[inline]
+    pub(super) fn note_writes(&mut self, ended: &Ended) {
+        self.last_write = self.last_write.max(ended.last);
     }
 
     /// The checks before a command runs, in Redis' order.

@@ -27,6 +27,8 @@ pub enum Flow {
     More,
     /// Clients are paused: feed again later, the input stays.
     Paused,
+    /// A command waits: feed again after [`Session::wake`] or when its time is up, the input stays.
+    Blocked,
     /// Send what was answered, then close.
     Close,
     /// Close without sending anything more.
@@ -88,6 +90,10 @@ impl Session {
     ) -> Fed {
         let mut fed = Fed { consumed: 0, commands: 0, wrote: false, flow: Flow::More };
         let start = out.len();
+        if self.is_waiting(turn.now_ms) {
+            fed.flow = Flow::Blocked;
+            return fed;
+        }
         for _ in 0..BATCHES_MAX {
             if self.reparse {
                 self.restart_parser(server);
@@ -98,7 +104,7 @@ impl Session {
                 break;
             }
         }
-        if fed.commands > 0 {
+        if fed.commands > 0 || fed.flow == Flow::Blocked {
             self.publish(turn.now_ms);
         }
         fed
@@ -148,13 +154,21 @@ impl Session {
                 1 => Keys::One(hashes[first]),
                 _ => Keys::Many(&hashes[first..first + keys]),
             };
-            match self.run(server, turn, meter, found, &args, keys, out) {
+            let ran = self.run(server, turn, meter, found, &args, keys, out);
+            if self.blocked.is_some() && !matches!(ran, Ran::Blocked | Ran::Paused) {
+                self.unblock(server);
+            }
+            match ran {
                 Ran::Done { wrote } => {
                     fed.wrote |= wrote;
                     done += 1;
                 }
                 Ran::Paused => {
                     stop = Some(Flow::Paused);
+                    break;
+                }
+                Ran::Blocked => {
+                    stop = Some(Flow::Blocked);
                     break;
                 }
                 Ran::Hangup => {

@@ -67,6 +67,9 @@ pub trait Host: Send + Sync {
     fn shutdown(&self, request: ShutdownRequest);
 
     /// A client served by this reactor was marked as killed.
+    fn killed(&self, reactor: usize);
+
+    /// Clients served by this reactor were woken ([`crate::core::Engine::take_woken`]).
     fn wake(&self, reactor: usize);
 
     /// The links to peers, one `name:value` line each.

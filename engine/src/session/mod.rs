@@ -7,6 +7,7 @@
 //! Invariants: a command runs to its end or not at all; a client's commands run in the order they came; a queue of MULTI, a
 //! request and the replies of one feed are bounded.
 
+mod block;
 mod call;
 pub mod clients;
 pub mod config;
@@ -23,10 +24,11 @@ mod transaction;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use proto::Seq;
 use proto::resp::{Protocol, RequestLimits, RequestParser};
 
 pub use call::Call;
-pub use clients::{ClientCard, Filter, Origin};
+pub use clients::{ClientCard, Filter, Origin, Unblock};
 pub use config::{Config, ConfigRefusal, parse_bytes};
 pub use feed::{Fed, Flow, Lane};
 pub use host::{Host, ProcessFacts, ProcessUsage, ShutdownRequest};
@@ -66,6 +68,10 @@ pub struct Session {
     /// Close once the replies so far are sent.
     pub(crate) closing: bool,
     queue: Option<Box<Queue>>,
+    /// A command of it waits.
+    blocked: Option<Box<block::Blocked>>,
+    /// The last effect that a command of it emitted; 0 before the first.
+    pub(crate) last_write: Seq,
     watch: Option<Arc<WatchFlag>>,
     last: Option<Resolved>,
     /// The parser's view of the input or of its limits is out of date.
@@ -89,6 +95,8 @@ impl Session {
             no_touch: false,
             closing: false,
             queue: None,
+            blocked: None,
+            last_write: Seq(0),
             watch: None,
             last: None,
             reparse: false,
@@ -112,6 +120,7 @@ impl Session {
 
     /// The connection is gone: the session leaves nothing behind.
     pub fn close(&mut self, server: &Server) {
+        self.unblock(server);
         self.unwatch(server);
         self.queue = None;
         server.clients.remove(self.card.id);

@@ -65,6 +65,8 @@ pub struct Server {
     pub slowlog: SlowLog,
     pause: Pause,
     sampler: Mutex<Sampler>,
+    /// Clients whose command waits.
+    pub(crate) blocked: AtomicU64,
     pub(super) memory_peak: AtomicU64,
     pub(super) eviction: Mutex<Pool>,
     pub started_ms: u64,
@@ -82,6 +84,7 @@ impl Server {
             slowlog: SlowLog::default(),
             pause: Pause::default(),
             sampler: Mutex::default(),
+            blocked: AtomicU64::new(0),
             memory_peak: AtomicU64::new(0),
             eviction: Mutex::default(),
             started_ms: now_ms,
@@ -89,6 +92,13 @@ impl Server {
         server.engine.set_string_bytes_max(server.config.live().bulk_bytes_max.load(Relaxed));
         server.engine.set_lfu(server.config.live().lfu());
         server.plan_checkpoints();
+        // Not held: the host's links hold the engine.
+        let host = Arc::downgrade(&server.host);
+        server.engine.on_wake(Box::new(move |reactor| {
+            if let Some(host) = host.upgrade() {
+                host.wake(reactor);
+            }
+        }));
         server
     }
 

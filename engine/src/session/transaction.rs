@@ -200,8 +200,15 @@ pub(crate) fn exec(call: &mut Call<'_>, reply: &mut Replies<'_>) -> Result<(), R
                 }
                 Plan::Session(plan) => {
                     let inner: &mut dyn InUnit = &mut unit;
-                    let mut inner =
-                        Call { session, server, meter, turn, unit: Some(inner), census: census.as_ref() };
+                    let mut inner = Call {
+                        session,
+                        server,
+                        meter,
+                        turn,
+                        unit: Some(inner),
+                        census: census.as_ref(),
+                        waits: false,
+                    };
                     let result = plan(&mut inner, &args, reply);
                     unit.set_db(session.db);
                     result
@@ -219,7 +226,7 @@ pub(crate) fn exec(call: &mut Call<'_>, reply: &mut Replies<'_>) -> Result<(), R
     } else {
         reply.null_array();
     }
-    drop(unit);
+    session.note_writes(&unit.end());
     if let Some(flag) = watch {
         engine.unwatch(&flag);
     }

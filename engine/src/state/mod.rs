@@ -8,4 +8,5 @@ pub mod set;
 pub mod shard;
 pub mod table;
 pub mod value;
+pub mod waiters;
 pub mod watch;

@@ -112,6 +112,7 @@ mod tests {
             indexed: false,
             lfu: None,
             counted: false,
+            woken: &|_| {},
         };
         let mut shard = Shard::default();
         for n in 0..300u64 {

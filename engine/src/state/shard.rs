@@ -15,6 +15,7 @@ use proto::{EffectId, Frontier, Hlc};
 
 use super::access::{self, Lfu};
 use super::table::{Entry, EntryPtr, Table};
+use super::waiters::{Waiter, Waiters, Woken};
 use super::watch::Watchers;
 use crate::effect::{Effect, Expiry, Op, Payload};
 use crate::merge::{Pruned, Verdict, Window, solo};
@@ -69,6 +70,8 @@ pub(crate) struct World<'a> {
     pub lfu: Option<Lfu>,
     /// The command that emits the effect has counted its use of the key.
     pub counted: bool,
+    /// Takes note of clients that a change wakes.
+    pub woken: Woken<'a>,
 }
 
 impl World<'_> {
@@ -142,6 +145,8 @@ pub struct Shard {
     lingering: VecDeque<EntryPtr>,
     pub(super) due: BinaryHeap<Reverse<(u64, u64, u32)>>,
     pub(crate) watchers: Watchers,
+    /// Clients that wait for keys.
+    pub(crate) waiters: Waiters,
     pub stats: ShardStats,
     /// Dead entries that the index's run still holds, per database; told to it at the next merge.
     pub(crate) dead_in_run: Vec<usize>,
@@ -289,6 +294,9 @@ impl Shard {
         }
         entry.set_tip(world.origin, id.seq.0);
         world.note_use(&mut entry, !had_value, effect, id);
+        if !self.waiters.is_empty() {
+            self.waiters.changed(db, key, entry.kind(), world.woken);
+        }
         self.settle(entry, hash, db, had_value, had_expiry, world);
     }
 
@@ -405,6 +413,9 @@ impl Shard {
     /// Applies a flush of one database or all: what `seen` contains dies.
     pub(crate) fn flush(&mut self, id: EffectId, db: Option<u32>, seen: &Frontier, world: &World<'_>) {
         let dbs: Vec<u32> = (0..self.parts.len() as u32).filter(|d| db.is_none_or(|db| db == *d)).collect();
+        if !self.waiters.is_empty() {
+            self.waiters.all_changed(|d| db.is_none_or(|db| db == d), world.woken);
+        }
         self.track.lose();
         let loaded = self.loaded.take();
         for db in dbs {
@@ -559,6 +570,9 @@ impl Shard {
         if !self.watchers.is_empty() {
             self.watchers.touch_going(db, key);
         }
+        if !self.waiters.is_empty() {
+            self.waiters.changed(db, key, None, world.woken);
+        }
         let part = self.part(db);
         part.expires -= 1;
         part.ghosts += 1;
@@ -644,6 +658,12 @@ impl Shard {
     /// How many entries died in the index's run since the last time.
     pub(crate) fn take_dead(&mut self, db: u32) -> usize {
         self.dead_in_run.get_mut(db as usize).map_or(0, std::mem::take)
+    }
+
+    /// A client leaves the queue of a key.
+    pub(crate) fn leave(&mut self, db: u32, hash: u64, key: &[u8], waiter: &Waiter, woken: Woken<'_>) {
+        let kind = self.find(db, hash, key).and_then(|entry| entry.kind());
+        self.waiters.leave(db, key, waiter, kind, woken);
     }
 
     /// Two databases change places: whoever watches a key that is live in either is told, or that was live when watched and is there

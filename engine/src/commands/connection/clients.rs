@@ -5,7 +5,7 @@ use proto::resp::Replies;
 use crate::commands::args::{integer, is};
 use crate::number::parse_i64;
 use crate::refusal::Refusal;
-use crate::session::{Call, Filter, Paused};
+use crate::session::{Call, Filter, Paused, Unblock};
 
 /// TYPE: the types exist, but every client here is a normal one.
 fn typed(filter: &mut Filter, word: &[u8]) -> Result<(), Refusal> {
@@ -88,7 +88,7 @@ pub fn client_kill(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>)
             call.session.closing = true;
         } else {
             card.kill();
-            call.server.host().wake(card.origin.reactor);
+            call.server.host().killed(card.origin.reactor);
         }
     }
     match (old_form, killed.len()) {
@@ -126,16 +126,26 @@ pub fn client_unpause(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>)
     Ok(())
 }
 
-/// No command blocks yet, so no client is ever found blocked.
-pub fn client_unblock(_: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    if let Some(reason) = args.get(3)
-        && !is(reason, "timeout")
-        && !is(reason, "error")
-    {
-        return Err(Refusal::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
+pub fn client_unblock(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let how = match &args[3..] {
+        [] => Unblock::Timeout,
+        [reason] if is(reason, "timeout") => Unblock::Timeout,
+        [reason] if is(reason, "error") => Unblock::Error,
+        [_] => return Err(Refusal::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+        _ => {
+            return Err(Refusal::Text(
+                "ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.",
+            ));
+        }
+    };
+    let id = integer(args[2])?;
+    let filter = Filter { id: Some(u64::try_from(id).unwrap_or(0)), ..Filter::default() };
+    let blocked = call.server.clients.select(&filter).into_iter().find(|card| card.is_blocked());
+    if let Some(card) = &blocked {
+        card.ask_unblock(how);
+        call.engine().wake_client(card.origin.reactor, card.id);
     }
-    integer(args[2])?;
-    reply.integer(0);
+    reply.integer(i64::from(blocked.is_some()));
     Ok(())
 }
 

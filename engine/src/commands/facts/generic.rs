@@ -647,4 +647,21 @@ pub static SPECS: &[CommandSpec] = &[
         ],
         ..CommandSpec::EMPTY
     },
+    CommandSpec {
+        name: "wait",
+        arity: 3,
+        flags: Flags::NOSCRIPT,
+        acl: &["@slow", "@connection"],
+        group: "generic",
+        since: "3.0.0",
+        summary: "Waits until other regions have what this connection wrote; answers how many have.",
+        complexity: "O(N) where N is the number of members",
+        tips: &["request_policy:all_shards", "response_policy:agg_min"],
+        args: &[
+            ArgSpec { name: "numreplicas", kind: "integer", ..ArgSpec::EMPTY },
+            ArgSpec { name: "timeout", kind: "integer", ..ArgSpec::EMPTY },
+        ],
+        plan: Plan::Session(generic::wait),
+        ..CommandSpec::EMPTY
+    },
 ];

@@ -132,13 +132,10 @@ fn clients(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("connected_clients", call.server.clients.len());
     lines.put("cluster_connections", 0);
     lines.put("maxclients", call.server.config.live().clients_max.load(Relaxed));
-    lines.zeros(&[
-        "client_recent_max_input_buffer",
-        "client_recent_max_output_buffer",
-        "blocked_clients",
-        "tracking_clients",
-        "clients_in_timeout_table",
-    ]);
+    lines.zeros(&["client_recent_max_input_buffer", "client_recent_max_output_buffer"]);
+    lines.put("blocked_clients", call.server.blocked.load(Relaxed));
+    lines.zeros(&["tracking_clients"]);
+    lines.put("clients_in_timeout_table", call.server.blocked.load(Relaxed));
 }
 
 /// Bytes as Redis prints them for people.
