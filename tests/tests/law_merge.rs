@@ -19,7 +19,7 @@ use proto::{EffectId, NodeId, Seq};
 use tests::memory_disk::MemoryDisk;
 
 /// Arms of [`World::command`].
-const COMMANDS: usize = 26;
+const COMMANDS: usize = 46;
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
 struct Random(u64);
@@ -143,8 +143,22 @@ impl World {
             22 => format!("rename {key} {other}"),
             23 => format!("mset {key} {n} {other} {m}"),
             24 => format!("getdel {key}"),
-            _ if self.random.below(3) == 0 => "flushall".into(),
-            _ => format!("copy {key} {other} replace"),
+            25 if self.random.below(3) == 0 => "flushall".into(),
+            25 => format!("copy {key} {other} replace"),
+            26 | 27 => format!("hset {key} {m} {n}"),
+            28 => format!("hset {key} {m} v{n} 1 {n} {m} {n}"),
+            29 | 30 => format!("hincrby {key} {m} {n}"),
+            31 => format!("hincrbyfloat {key} {m} 0.{n}"),
+            32 | 33 => format!("hdel {key} {m}"),
+            34 => format!("hdel {key} x y {m}"),
+            35 | 36 => format!("zadd {key} {n} {m}"),
+            37 => format!("zadd {key} {n} {m} -{n} q {n} p"),
+            38 => format!("zadd {key} gt {n} {m}"),
+            39 => format!("zadd {key} lt {n} {m}"),
+            40 | 41 => format!("zincrby {key} {n} {m}"),
+            42 | 43 => format!("zrem {key} {m}"),
+            44 => format!("zpopmin {key}"),
+            _ => format!("zunionstore {key} 2 {other} {key}"),
         };
         line.split(' ').map(str::to_string).collect()
     }

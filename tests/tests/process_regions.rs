@@ -83,12 +83,15 @@ fn explain(node: &Server) {
         let name = String::from_utf8_lossy(key);
         let (command, expected) = match oracle::value(&effects) {
             Some((OracleValue::Set(set), _)) => ("SMEMBERS", set.len().to_string()),
+            Some((OracleValue::Hash(hash), _)) => ("HLEN", hash.len().to_string()),
+            Some((OracleValue::ZSet(zset), _)) => ("ZCARD", zset.len().to_string()),
             Some((OracleValue::String(text), _)) => ("GET", String::from_utf8_lossy(&text).into_owned()),
             None => ("GET", String::new()),
         };
         let shown = match client.run(&format!("{command} {name}")) {
             Value::Array(members) | Value::Set(members) => members.len().to_string(),
             Value::Bulk(text) => String::from_utf8_lossy(&text).into_owned(),
+            Value::Integer(n) => n.to_string(),
             Value::Null => String::new(),
             other => format!("{other:?}"),
         };

@@ -2,7 +2,7 @@
 
 use engine::core::decode_members;
 use engine::effect::batch::{Batch, BatchKind};
-use engine::effect::{Effect, Expiry, Members, Op, Payload};
+use engine::effect::{Effect, Expiry, FieldOp, Members, Op, Payload, ScoreOp, Scores};
 use engine::log::LogPosition;
 use engine::log::inspect::{Place, kind_name};
 use proto::{EffectId, Frontier};
@@ -49,6 +49,8 @@ fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
             match payload {
                 Payload::String(bytes) => value(bytes, full, put),
                 Payload::Set(members) => put("members", list(members)),
+                Payload::Hash(pairs) => put("fields", list_pairs(pairs)),
+                Payload::ZSet(scores) => put("scores", list_scores(scores)),
             }
             put("expires_ms", expiry_ms(expiry));
         }
@@ -67,6 +69,23 @@ fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
             value(bytes, full, put);
         }
         Op::MemberAdd(members) | Op::MemberRemove(members) => put("members", list(members)),
+        Op::Fields(FieldOp::Put(pairs)) => put("fields", list_pairs(pairs)),
+        Op::Fields(FieldOp::Remove(members)) | Op::Scores(ScoreOp::Remove(members)) => {
+            put("members", list(members));
+        }
+        Op::Fields(FieldOp::Delta { field, by }) => {
+            put("field", text::escaped(field).into());
+            put("delta", (*by).into());
+        }
+        Op::Fields(FieldOp::DeltaFloat { field, by }) => {
+            let mut digits = Vec::new();
+            by.format_human(&mut digits);
+            put("field", text::escaped(field).into());
+            put("delta", String::from_utf8_lossy(&digits).into());
+        }
+        Op::Scores(
+            ScoreOp::Put(scores) | ScoreOp::Add(scores) | ScoreOp::Max(scores) | ScoreOp::Min(scores),
+        ) => put("scores", list_scores(scores)),
         Op::Flush { db, seen } => {
             put("database", db.map_or(Value::Null, Into::into));
             put("seen", frontier(&seen.to_frontier()));
@@ -79,6 +98,18 @@ fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
 fn value(bytes: &[u8], full: bool, put: &mut dyn FnMut(&str, Value)) {
     put("value", text::escaped(text::shown(bytes, full)).into());
     put("value_bytes", bytes.len().into());
+}
+
+/// Fields and values in turn.
+fn list_pairs(pairs: &Members<'_>) -> Value {
+    let mut parts = pairs.iter();
+    let pair = || Some(json!([text::escaped(parts.next()?), text::escaped(parts.next()?)]));
+    std::iter::from_fn(pair).collect()
+}
+
+/// Members with their scores as texts, for JSON has no infinity.
+fn list_scores(scores: &Scores<'_>) -> Value {
+    scores.iter().map(|(score, member)| json!([text::escaped(member), score.to_string()])).collect()
 }
 
 fn list(members: &Members<'_>) -> Value {

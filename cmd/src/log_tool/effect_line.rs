@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use engine::core::decode_members;
 use engine::effect::batch::{Batch, BatchKind};
-use engine::effect::{Effect, Expiry, Members, Op, Payload};
+use engine::effect::{Effect, Expiry, FieldOp, Members, Op, Payload, ScoreOp, Scores};
 use engine::log::inspect::{Place, kind_name};
 use proto::{EffectId, Frontier};
 
@@ -49,6 +49,8 @@ fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
             match payload {
                 Payload::String(bytes) => write!(out, " {}", text::value(bytes, full))?,
                 Payload::Set(members) => list(out, members, full)?,
+                Payload::Hash(pairs) => list_pairs(out, pairs, full)?,
+                Payload::ZSet(scores) => list_scores(out, scores, full)?,
             }
             if expiry.ms().is_some() { expires(out, *expiry) } else { Ok(()) }
         }
@@ -66,6 +68,19 @@ fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
             base.map_or(Ok(()), |base| write!(out, " base={base}"))
         }
         Op::MemberAdd(members) | Op::MemberRemove(members) => list(out, members, full),
+        Op::Fields(FieldOp::Put(pairs)) => list_pairs(out, pairs, full),
+        Op::Fields(FieldOp::Remove(members)) | Op::Scores(ScoreOp::Remove(members)) => {
+            list(out, members, full)
+        }
+        Op::Fields(FieldOp::Delta { field, by }) => write!(out, " {} {by:+}", text::value(field, full)),
+        Op::Fields(FieldOp::DeltaFloat { field, by }) => {
+            let mut digits = Vec::new();
+            by.format_human(&mut digits);
+            write!(out, " {} {}", text::value(field, full), String::from_utf8_lossy(&digits))
+        }
+        Op::Scores(
+            ScoreOp::Put(scores) | ScoreOp::Add(scores) | ScoreOp::Max(scores) | ScoreOp::Min(scores),
+        ) => list_scores(out, scores, full),
         Op::Flush { db, seen } => {
             match db {
                 Some(db) => write!(out, " database {db}")?,
@@ -91,6 +106,24 @@ fn list(out: &mut String, members: &Members<'_>, full: bool) -> std::fmt::Result
         write!(out, " {}", text::value(member, full))?;
     }
     if members.len() > shown { write!(out, " … ({} members)", members.len()) } else { Ok(()) }
+}
+
+fn list_pairs(out: &mut String, pairs: &Members<'_>, full: bool) -> std::fmt::Result {
+    let (count, mut parts) = (pairs.len() / 2, pairs.iter());
+    let shown = if full { count } else { SHOWN_MEMBERS };
+    for _ in 0..shown.min(count) {
+        let (field, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        write!(out, " {}={}", text::value(field, full), text::value(value, full))?;
+    }
+    if count > shown { write!(out, " … ({count} fields)") } else { Ok(()) }
+}
+
+fn list_scores(out: &mut String, scores: &Scores<'_>, full: bool) -> std::fmt::Result {
+    let shown = if full { scores.len() } else { SHOWN_MEMBERS };
+    for (score, member) in scores.iter().take(shown) {
+        write!(out, " {score} {}", text::value(member, full))?;
+    }
+    if scores.len() > shown { write!(out, " … ({} members)", scores.len()) } else { Ok(()) }
 }
 
 fn frontier(frontier: &Frontier) -> String {

@@ -1,7 +1,9 @@
 //! Arguments that many commands share.
 
+use smallvec::SmallVec;
+
 use crate::effect::Expiry;
-use crate::number::parse_i64;
+use crate::number::{LongDouble, parse_i64};
 use crate::refusal::Refusal;
 
 /// An integer argument.
@@ -19,6 +21,43 @@ pub fn integer_within(arg: &[u8], min: i64, max: i64) -> Result<i64, Refusal> {
 pub fn database(arg: &[u8], databases: u64) -> Result<u64, Refusal> {
     let db = integer_within(arg, i64::from(i32::MIN), i64::from(i32::MAX))?;
     u64::try_from(db).ok().filter(|db| *db < databases).ok_or(Refusal::DbIndexOutOfRange)
+}
+
+/// An integer that is not negative.
+pub fn positive(arg: &[u8]) -> Result<usize, Refusal> {
+    let n = parse_i64(arg).and_then(|n| usize::try_from(n).ok());
+    n.ok_or(Refusal::Text("ERR value is out of range, must be positive"))
+}
+
+/// A number for extended precision; `None` for infinity, which is a number to Redis, but no sum.
+pub fn long_double(text: &[u8]) -> Result<Option<LongDouble>, Refusal> {
+    let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    if is(unsigned, "inf") || is(unsigned, "infinity") {
+        return Ok(None);
+    }
+    LongDouble::parse(text).map(Some).ok_or(Refusal::NotFloat)
+}
+
+/// Up to so many arguments are compared with each other; more are hashed.
+const COMPARED_MAX: usize = 8;
+
+/// The distinct arguments, in order of first appearance, for which `keep` holds.
+pub fn distinct<'a>(args: &[&'a [u8]], keep: impl Fn(&[u8]) -> bool) -> SmallVec<[&'a [u8]; COMPARED_MAX]> {
+    if args.len() <= COMPARED_MAX {
+        let first = |i: usize| !args[..i].contains(&args[i]);
+        return (0..args.len()).filter(|i| first(*i) && keep(args[*i])).map(|i| args[i]).collect();
+    }
+    let mut seen = hashbrown::HashSet::<&[u8], xxhash_rust::xxh3::Xxh3DefaultBuilder>::default();
+    args.iter().copied().filter(|m| keep(m) && seen.insert(m)).collect()
+}
+
+/// The next number of a small generator, seeded by its state.
+pub fn splitmix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
 }
 
 /// True when the argument is this word, in any case. As in Redis, what follows a zero byte does not count.

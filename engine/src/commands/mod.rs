@@ -10,12 +10,15 @@ pub mod atoll;
 pub mod connection;
 pub mod facts;
 pub mod generic;
+pub mod hashes;
 pub mod help;
+pub mod pick;
 pub mod server;
 pub mod sets;
 pub mod spec;
 pub mod strings;
 pub mod transactions;
+pub mod zsets;
 
 use std::sync::LazyLock;
 
@@ -25,7 +28,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 9] = [
+pub static TABLE: [&[CommandSpec]; 12] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
@@ -33,6 +36,9 @@ pub static TABLE: [&[CommandSpec]; 9] = [
     facts::generic::SPECS,
     facts::string::SPECS,
     facts::set::SPECS,
+    facts::hash::SPECS,
+    facts::sorted_set::SPECS,
+    facts::sorted_set_ranges::SPECS,
     facts::transactions::SPECS,
     atoll::SPECS,
 ];

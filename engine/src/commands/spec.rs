@@ -76,6 +76,10 @@ pub enum FindKeys {
     Range { last: i32, step: usize, limit: usize },
     /// The argument `count_at` after the begin holds the number of keys; they begin `first` after the begin.
     Counted { count_at: usize, first: usize, step: usize },
+    /// The one after this word, which is looked for from the begin on.
+    After { word: &'static str },
+    /// As [`FindKeys::After`], but COMMAND INFO says that it is not known.
+    Unknown { word: &'static str },
 }
 
 /// One key specification of COMMAND INFO.
@@ -202,6 +206,12 @@ impl CommandSpec {
                         out.push((at, spec));
                         at += step;
                     }
+                }
+                FindKeys::After { word } | FindKeys::Unknown { word } => {
+                    let found =
+                        args.iter().skip(spec.begin).position(|arg| crate::commands::args::is(arg, word));
+                    let at = found.map(|found| spec.begin + found + 1).filter(|at| *at < args.len());
+                    out.extend(at.filter(|_| !word.is_empty()).map(|at| (at, spec)));
                 }
                 FindKeys::Counted { count_at, first, step } => {
                     let text = args.get(spec.begin + count_at).copied().unwrap_or_default();

@@ -22,6 +22,24 @@ pub fn key_digest(db: u32, key: &[u8], value: &ValueRef<'_>, expiry_ms: Option<u
             members.sort_unstable();
             members.iter().for_each(|m| proto::varint::put_bytes(&mut bytes, m));
         }
+        ValueRef::Hash(hash) => {
+            bytes.push(3);
+            let mut pairs = Vec::with_capacity(hash.len());
+            hash.for_each(|field, value| pairs.push((field, value)));
+            pairs.sort_unstable();
+            for (field, value) in pairs {
+                proto::varint::put_bytes(&mut bytes, field);
+                proto::varint::put_bytes(&mut bytes, value);
+            }
+        }
+        ValueRef::ZSet(zset) => {
+            bytes.push(4);
+            zset.for_each(|member, score| {
+                // Equal scores are one, whatever their sign.
+                bytes.extend_from_slice(&(score + 0.0).to_le_bytes());
+                proto::varint::put_bytes(&mut bytes, member);
+            });
+        }
     }
     xxhash_rust::xxh3::xxh3_128(&bytes)
 }

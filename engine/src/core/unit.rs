@@ -15,15 +15,18 @@ use super::locks::Locks;
 use super::stage::Stage;
 use super::write::STAGED_MAX;
 use super::{Engine, LockPlan, Turn};
-use crate::effect::{Deps, Effect, Expiry, Op};
+use crate::effect::{Deps, Effect, Expiry, FieldOp, Op, ScoreOp};
+use crate::merge::elements;
 use crate::refusal::Refusal;
 use crate::state::access::{self, Lfu};
+use crate::state::hash::HashValue;
 use crate::state::set::SetValue;
 use crate::state::shard::{Shard, World};
 use crate::state::table::{Entry, shard_of};
 use crate::state::value::{Kind, ValueRef};
 use crate::state::waiters::{Waiter, Want};
 use crate::state::watch::WatchFlag;
+use crate::state::zset::ZSetValue;
 
 /// A key with its hash and physical database; made by [`Unit::key`].
 #[derive(Clone, Copy, Debug)]
@@ -234,6 +237,24 @@ impl<'e> Unit<'e> {
         }
     }
 
+    /// The value of a hash key.
+    pub fn hash(&mut self, key: &Key<'_>) -> Result<Option<&HashValue>, Refusal> {
+        let Some(entry) = self.live(key) else { return Ok(None) };
+        match entry.into_value() {
+            Some(ValueRef::Hash(hash)) => Ok(Some(hash)),
+            _ => Err(Refusal::WrongType),
+        }
+    }
+
+    /// The value of a sorted set key.
+    pub fn zset(&mut self, key: &Key<'_>) -> Result<Option<&ZSetValue>, Refusal> {
+        let Some(entry) = self.live(key) else { return Ok(None) };
+        match entry.into_value() {
+            Some(ValueRef::ZSet(zset)) => Ok(Some(zset)),
+            _ => Err(Refusal::WrongType),
+        }
+    }
+
     /// The value of a live key, whatever its type.
     pub fn value(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
         self.live(key)?.into_value()
@@ -249,6 +270,8 @@ impl<'e> Unit<'e> {
         let entry = self.live(key)?;
         Some(match entry.value()? {
             ValueRef::Set(set) => set.encoding(),
+            ValueRef::Hash(hash) => hash.encoding(),
+            ValueRef::ZSet(zset) => zset.encoding(),
             ValueRef::String(bytes) => match bytes.len() {
                 _ if entry.raw() => "raw",
                 0..=20 if !entry.text() && crate::number::parse_i64(bytes).is_some() => "int",
@@ -516,13 +539,20 @@ impl Drop for Unit<'_> {
 
 /// Removing every member there is ends the key, its expiry included, as a DEL does.
 fn whole_removal<'a>(entry: &Entry<'_>, op: Op<'a>) -> Op<'a> {
-    let Op::MemberRemove(members) = &op else { return op };
-    let Some(ValueRef::Set(set)) = entry.value() else { return op };
-    if members.len() < set.len() {
+    let members = match &op {
+        Op::MemberRemove(members)
+        | Op::Fields(FieldOp::Remove(members))
+        | Op::Scores(ScoreOp::Remove(members)) => *members,
+        _ => return op,
+    };
+    let Some(value) = entry.value().filter(|value| Some(value.kind()) == elements::kind_of(&op)) else {
+        return op;
+    };
+    if members.len() < value.len() {
         return op;
     }
-    let distinct: std::collections::BTreeSet<&[u8]> = members.iter().filter(|m| set.contains(m)).collect();
-    if distinct.len() == set.len() { Op::Reset } else { op }
+    let distinct: std::collections::BTreeSet<&[u8]> = members.iter().filter(|m| value.has_item(m)).collect();
+    if distinct.len() == value.len() { Op::Reset } else { op }
 }
 
 fn sets_past_expiry(op: &Op<'_>, hlc_ms: u64) -> bool {

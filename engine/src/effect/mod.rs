@@ -6,14 +6,19 @@
 //! Invariant: an effect names everything a replica needs; no replica ever runs a command.
 
 pub mod batch;
+pub mod fields;
 pub mod fork;
 pub mod level;
 pub mod record;
+pub mod scores;
 
 use proto::varint;
 use proto::{EffectId, Frontier, Hlc};
 
 use crate::number::LongDouble;
+use crate::state::value::Kind;
+pub use fields::FieldOp;
+pub use scores::{ScoreOp, Scores};
 
 /// When a key dies: Unix milliseconds, or never.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -121,6 +126,21 @@ pub enum Payload<'a> {
     String(&'a [u8]),
     /// Distinct members, at least one.
     Set(Members<'a>),
+    /// Fields and values in turn, at least one pair.
+    Hash(Members<'a>),
+    /// Distinct members, at least one.
+    ZSet(Scores<'a>),
+}
+
+impl Payload<'_> {
+    pub fn kind(&self) -> Kind {
+        match self {
+            Payload::String(_) => Kind::String,
+            Payload::Set(_) => Kind::Set,
+            Payload::Hash(_) => Kind::Hash,
+            Payload::ZSet(_) => Kind::ZSet,
+        }
+    }
 }
 
 /// What an effect does. SEMANTICS §1 names the command behind each and its merge.
@@ -145,6 +165,10 @@ pub enum Op<'a> {
     MemberAdd(Members<'a>),
     /// Members removed from a set: each loses the adds this effect saw.
     MemberRemove(Members<'a>),
+    /// On fields of a hash.
+    Fields(FieldOp<'a>),
+    /// On members of a sorted set.
+    Scores(ScoreOp<'a>),
     /// RESET of a whole database (`Some`) or of all; cancels exactly what `seen` contains.
     Flush { db: Option<u32>, seen: FlushSeen<'a> },
     /// Exchanges what two database numbers mean to clients. Merged by composing in (HLC, hash) order.

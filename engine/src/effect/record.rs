@@ -9,11 +9,15 @@
 use proto::varint::{put, put_bytes, take, take_bytes};
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 
+use super::fields::{self, FieldOp};
+use super::scores::{self, ScoreOp, Scores};
 use super::{Deps, Effect, Expiry, FlushSeen, Members, Op, Payload};
 use crate::number::LongDouble;
 
 const KIND_ASSIGN_STRING: u8 = 1;
 const KIND_ASSIGN_SET: u8 = 2;
+const KIND_ASSIGN_HASH: u8 = 3;
+const KIND_ASSIGN_ZSET: u8 = 4;
 const KIND_RESET: u8 = 8;
 const KIND_FLUSH: u8 = 9;
 const KIND_TTL: u8 = 10;
@@ -98,6 +102,8 @@ pub fn encode(out: &mut Vec<u8>, effect: &Effect<'_>, id: EffectId, previous: Hl
             match payload {
                 Payload::String(bytes) => put_bytes(out, bytes),
                 Payload::Set(members) => members.encode(out),
+                Payload::Hash(pairs) => fields::encode_pairs(out, pairs),
+                Payload::ZSet(scores) => scores.encode(out),
             }
         }
         Op::Reset | Op::Noop => {}
@@ -117,6 +123,8 @@ pub fn encode(out: &mut Vec<u8>, effect: &Effect<'_>, id: EffectId, previous: Hl
             }
         }
         Op::MemberAdd(members) | Op::MemberRemove(members) => members.encode(out),
+        Op::Fields(op) => op.encode(out),
+        Op::Scores(op) => op.encode(out),
         Op::Flush { db, seen } => {
             put(out, db.map_or(0, |db| u64::from(db) + 1));
             put_frontier(out, &seen.to_frontier());
@@ -195,6 +203,16 @@ fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8) -> Result<Op<'a>, Recor
             }
             Op::Assign { payload: Payload::Set(members), expiry }
         }
+        KIND_ASSIGN_HASH => {
+            let expiry = expiry()?;
+            let pairs = fields::decode_pairs(body).filter(|pairs| !pairs.is_empty()).ok_or(bad)?;
+            Op::Assign { payload: Payload::Hash(pairs), expiry }
+        }
+        KIND_ASSIGN_ZSET => {
+            let expiry = expiry()?;
+            let scores = Scores::decode(body).filter(|scores| !scores.is_empty()).ok_or(bad)?;
+            Op::Assign { payload: Payload::ZSet(scores), expiry }
+        }
         KIND_RESET => Op::Reset,
         KIND_NOOP => Op::Noop,
         KIND_DELTA => Op::Delta(proto::varint::unzigzag(take(body).ok_or(bad)?)),
@@ -216,6 +234,8 @@ fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8) -> Result<Op<'a>, Recor
         KIND_TTL => Op::Ttl(expiry()?),
         KIND_MEMBER_ADD => Op::MemberAdd(Members::decode(body).ok_or(bad)?),
         KIND_MEMBER_REMOVE => Op::MemberRemove(Members::decode(body).ok_or(bad)?),
+        fields::KIND_PUT..=fields::KIND_DELTA_FLOAT => Op::Fields(FieldOp::decode(body, kind).ok_or(bad)?),
+        scores::KIND_PUT..=scores::KIND_REMOVE => Op::Scores(ScoreOp::decode(body, kind).ok_or(bad)?),
         KIND_FLUSH => {
             let db = match take(body).ok_or(bad)? {
                 0 => None,
@@ -236,6 +256,8 @@ fn kind_of(op: &Op<'_>) -> (u8, u8) {
     match op {
         Op::Assign { payload: Payload::String(_), expiry } => (KIND_ASSIGN_STRING, expiry_flag(expiry)),
         Op::Assign { payload: Payload::Set(_), expiry } => (KIND_ASSIGN_SET, expiry_flag(expiry)),
+        Op::Assign { payload: Payload::Hash(_), expiry } => (KIND_ASSIGN_HASH, expiry_flag(expiry)),
+        Op::Assign { payload: Payload::ZSet(_), expiry } => (KIND_ASSIGN_ZSET, expiry_flag(expiry)),
         Op::Reset => (KIND_RESET, 0),
         Op::Delta(_) => (KIND_DELTA, 0),
         Op::DeltaFloat(_) => (KIND_DELTA_FLOAT, 0),
@@ -244,6 +266,8 @@ fn kind_of(op: &Op<'_>) -> (u8, u8) {
         Op::Ttl(expiry) => (KIND_TTL, expiry_flag(expiry)),
         Op::MemberAdd(_) => (KIND_MEMBER_ADD, 0),
         Op::MemberRemove(_) => (KIND_MEMBER_REMOVE, 0),
+        Op::Fields(op) => (op.kind(), 0),
+        Op::Scores(op) => (op.kind(), 0),
         Op::Flush { .. } => (KIND_FLUSH, 0),
         Op::SwapDb { .. } => (KIND_SWAP_DB, 0),
         Op::Bind { .. } => (KIND_BIND, 0),
@@ -316,6 +340,17 @@ mod tests {
             Op::Ttl(Expiry::at_ms(5)),
             Op::MemberAdd(Members::Slices(&[b"m"])),
             Op::MemberRemove(Members::Slices(&[b"m", &long])),
+            Op::Assign { payload: Payload::Hash(Members::Slices(&[b"f", &long])), expiry: Expiry::at_ms(1) },
+            Op::Assign { payload: Payload::ZSet(Scores::Slices(&[(-0.5, b"m")])), expiry: Expiry::NEVER },
+            Op::Fields(FieldOp::Put(Members::Slices(&[b"f", b"v", b"", &long]))),
+            Op::Fields(FieldOp::Remove(Members::Slices(&[b"f"]))),
+            Op::Fields(FieldOp::Delta { field: b"f", by: -7 }),
+            Op::Fields(FieldOp::DeltaFloat { field: b"f", by: LongDouble::parse(b"0.5").unwrap() }),
+            Op::Scores(ScoreOp::Put(Scores::Slices(&[(1.5, b"a"), (f64::INFINITY, b"")]))),
+            Op::Scores(ScoreOp::Add(Scores::Slices(&[(1.5, b"a")]))),
+            Op::Scores(ScoreOp::Max(Scores::Slices(&[(1.5, b"a")]))),
+            Op::Scores(ScoreOp::Min(Scores::Slices(&[(1.5, b"a")]))),
+            Op::Scores(ScoreOp::Remove(Members::Slices(&[b"a"]))),
             Op::Flush { db: Some(0), seen: FlushSeen::Frontier(&seen) },
             Op::Flush { db: None, seen: FlushSeen::Frontier(&seen) },
             Op::SwapDb { a: 0, b: 15 },

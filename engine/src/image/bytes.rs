@@ -3,11 +3,15 @@
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq, varint};
 
 use crate::effect::{Expiry, record};
+use crate::state::hash::HashValue;
 use crate::state::set::SetValue;
 use crate::state::value::{Value, ValueRef};
+use crate::state::zset::ZSetValue;
 
 const STRING: u8 = 1;
 const SET: u8 = 2;
+const HASH: u8 = 3;
+const ZSET: u8 = 4;
 
 pub fn put_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_le_bytes());
@@ -33,6 +37,22 @@ pub fn put_value(out: &mut Vec<u8>, value: &ValueRef<'_>) {
             out.push(SET);
             varint::put(out, set.len() as u64);
             set.iter().for_each(|member| varint::put_bytes(out, &member));
+        }
+        ValueRef::Hash(hash) => {
+            out.push(HASH);
+            varint::put(out, hash.len() as u64);
+            hash.for_each(|field, value| {
+                varint::put_bytes(out, field);
+                varint::put_bytes(out, value);
+            });
+        }
+        ValueRef::ZSet(zset) => {
+            out.push(ZSET);
+            varint::put(out, zset.len() as u64);
+            zset.for_each(|member, score| {
+                put_u64(out, score.to_bits());
+                varint::put_bytes(out, member);
+            });
         }
     }
 }
@@ -86,12 +106,16 @@ impl<'a> Fields<'a> {
         self.varint().map(|one_more| one_more.checked_sub(1).map_or(Expiry::NEVER, Expiry::at_ms))
     }
 
+    /// A number that is one.
+    pub fn score(&mut self) -> Option<f64> {
+        self.u64().map(f64::from_bits).filter(|score| !score.is_nan())
+    }
+
     pub fn value(&mut self) -> Option<Value> {
-        match self.u8()? {
-            STRING => Some(Value::String(self.bytes()?.to_vec())),
-            SET => self.set().map(Value::Set),
-            _ => None,
-        }
+        Some(match self.value_or_text()? {
+            Ok(text) => Value::String(text.to_vec()),
+            Err(collection) => collection,
+        })
     }
 
     /// As [`Fields::value`], with a string borrowed.
@@ -99,8 +123,27 @@ impl<'a> Fields<'a> {
         match self.u8()? {
             STRING => self.bytes().map(Ok),
             SET => self.set().map(|set| Err(Value::Set(set))),
+            HASH => self.hash().map(|hash| Err(Value::Hash(hash))),
+            ZSET => self.zset().map(|zset| Err(Value::ZSet(zset))),
             _ => None,
         }
+    }
+
+    fn hash(&mut self) -> Option<HashValue> {
+        let mut hash = HashValue::default();
+        for _ in 0..self.count()? {
+            hash.put(self.bytes()?, self.bytes()?);
+        }
+        Some(hash)
+    }
+
+    fn zset(&mut self) -> Option<ZSetValue> {
+        let mut zset = ZSetValue::default();
+        for _ in 0..self.count()? {
+            let score = self.score()?;
+            zset.put(self.bytes()?, score);
+        }
+        Some(zset)
     }
 
     fn set(&mut self) -> Option<SetValue> {

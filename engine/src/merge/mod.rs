@@ -4,6 +4,7 @@
 //! obvious specification that both must equal.
 
 pub mod causal;
+pub mod elements;
 pub mod oracle;
 pub mod solo;
 pub mod text;

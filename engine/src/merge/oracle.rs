@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{EffectId, Hlc, NodeId};
 
+use super::elements::{self, Change, Write};
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
-use crate::effect::{Effect, Expiry, Op, Payload};
-use crate::state::set::SetValue;
+use crate::effect::{Effect, Expiry, Op};
 use crate::state::value::{Kind, Value};
 
 /// One effect with its whole causal past on the key (ids of effects of the same key, and of flushes).
@@ -83,33 +83,29 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
     // 3. The winner among concurrent assignments, its payload less what later removes took from it.
     let by_rank = |a: &&&Observed<'_>, b: &&&Observed<'_>| fork_choice_cmp(a.rank(), b.rank());
     let winner = alive.iter().filter(|e| matches!(e.effect.op, Op::Assign { .. })).max_by(by_rank).copied();
-    let removed = |add: &Observed<'_>, member: &[u8]| {
-        effects.iter().any(|r| match &r.effect.op {
-            Op::MemberRemove(members) => r.saw(add) && members.iter().any(|m| m == member),
-            _ => false,
-        })
-    };
-    let source = winner.and_then(|w| match &w.effect.op {
-        Op::Assign { payload: Payload::String(bytes), .. } => Some(Value::String(bytes.to_vec())),
-        Op::Assign { payload: Payload::Set(members), .. } => {
-            Some(Value::Set(SetValue::from_members(members.iter().filter(|m| !removed(w, m)))))
+    let source = winner.and_then(|w| {
+        let Op::Assign { payload, .. } = &w.effect.op else { return None };
+        let mut value = Value::from_payload(payload);
+        for remove in effects.iter().filter(|r| r.saw(w)) {
+            each_removed(remove, value.kind(), &mut |member| value.remove_item(member));
         }
-        _ => None,
+        (!value.is_empty_collection()).then_some(value)
     });
-    let source = source.filter(|v| !v.is_empty_collection());
-    // 4. Adds that no remove saw; updates in fork-choice order.
-    let mut adds: BTreeMap<&[u8], Vec<&Observed<'_>>> = BTreeMap::new();
-    for add in &alive {
-        if let Op::MemberAdd(members) = &add.effect.op {
-            for member in members.iter().filter(|m| !removed(add, m)) {
-                adds.entry(member).or_default().push(add);
+    // 4. Writes of elements that no remove and no later assignment of the element saw; updates in fork-choice order.
+    let mut written: BTreeMap<(Kind, Vec<u8>), Vec<(&Observed<'_>, Write)>> = BTreeMap::new();
+    for by in &alive {
+        let Some(kind) = elements::kind_of(&by.effect.op) else { continue };
+        elements::each_change(&by.effect.op, &mut |member, change| {
+            let Change::Write(write) = change else { return };
+            if !lost(by, kind, member, effects) {
+                let writes = written.entry((kind, member.to_vec())).or_default();
+                if matches!(write, Write::Put(_)) {
+                    // Named twice by one effect: the last naming counts.
+                    writes.retain(|w| w.0.id != by.id);
+                }
+                writes.push((by, write));
             }
-        }
-    }
-    // A later add of a member stands for the earlier ones it saw.
-    for dots in adds.values_mut() {
-        let all = dots.clone();
-        dots.retain(|add| !all.iter().any(|later| later.saw(add)));
+        });
     }
     let mut updates: Vec<(&Observed<'_>, Update)> =
         alive.iter().filter_map(|e| Some((*e, e.update()?))).collect();
@@ -136,33 +132,52 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
             |ranks: &mut dyn Iterator<Item = (Hlc, NodeId)>| ranks.min_by(|a, b| fork_choice_cmp(*a, *b));
         match kind {
             Kind::String => first(&mut updates.iter().map(|u| u.0.rank())),
-            Kind::Set => first(&mut adds.values().flatten().map(|e| e.rank())),
+            kind => {
+                first(&mut written.iter().filter(|w| w.0.0 == kind).flat_map(|w| w.1).map(|w| w.0.rank()))
+            }
         }
     };
-    let kinds = [Kind::String, Kind::Set].into_iter().filter_map(|k| created(k).map(|c| (c, k)));
+    let kinds = Kind::ALL.into_iter().filter_map(|k| created(k).map(|c| (c, k)));
     let kind = kinds.max_by(|a, b| fork_choice_cmp(a.0, b.0))?.1;
     let source = source.filter(|v| v.kind() == kind);
-    let value = match kind {
-        Kind::String => {
-            let mut value = match source {
-                Some(Value::String(bytes)) => Some(bytes),
-                _ => None,
-            };
-            for (_, update) in &updates {
-                text::apply(&mut value, update);
-            }
-            Value::String(value?)
+    if kind == Kind::String {
+        let mut value = match source {
+            Some(Value::String(bytes)) => Some(bytes),
+            _ => None,
+        };
+        for (_, update) in &updates {
+            text::apply(&mut value, update);
         }
-        Kind::Set => {
-            let mut set = match source {
-                Some(Value::Set(set)) => set,
-                _ => SetValue::default(),
-            };
-            adds.keys().for_each(|m| _ = set.insert(m));
-            Value::Set(set)
-        }
-    };
+        return Some((Value::String(value?), expiry));
+    }
+    let mut value = source.unwrap_or_else(|| Value::empty(kind));
+    for ((_, member), writes) in written.iter().filter(|w| w.0.0 == kind) {
+        let item = elements::resolve(value.item(member), writes.iter().map(|(by, write)| (by.rank(), write)));
+        elements::show(&mut value, member, item);
+    }
     Some((value, expiry))
+}
+
+/// Visits the elements that an effect takes from collections of a kind.
+fn each_removed(effect: &Observed<'_>, kind: Kind, visit: &mut dyn FnMut(&[u8])) {
+    if elements::kind_of(&effect.effect.op) == Some(kind) {
+        elements::each_change(&effect.effect.op, &mut |member, change| {
+            if change == Change::Remove {
+                visit(member);
+            }
+        });
+    }
+}
+
+/// Whether a write of an element was seen by a remove of it, or by a later assignment that stands for it.
+fn lost(write: &Observed<'_>, kind: Kind, member: &[u8], all: &[Observed<'_>]) -> bool {
+    all.iter().filter(|by| elements::kind_of(&by.effect.op) == Some(kind) && by.saw(write)).any(|by| {
+        let mut ends = false;
+        elements::each_change(&by.effect.op, &mut |m, change| {
+            ends |= m == member && matches!(change, Change::Remove | Change::Write(Write::Put(_)));
+        });
+        ends
+    })
 }
 
 /// Evidence that time passed for the key: anything that still has a say in it.
@@ -170,15 +185,14 @@ fn counts_as_life(e: &Observed<'_>, all: &[Observed<'_>]) -> bool {
     match &e.effect.op {
         Op::Assign { .. } | Op::Delta(_) | Op::DeltaFloat(_) | Op::Append(_) | Op::Overlay { .. } => true,
         Op::Ttl(_) => !all.iter().any(|t| t.expiry().is_some() && t.saw(e)),
-        Op::MemberAdd(members) => members.iter().any(|m| {
-            let gone = |r: &Observed<'_>| match &r.effect.op {
-                Op::MemberRemove(removed) => r.saw(e) && removed.iter().any(|x| x == m),
-                // A later add of the member stands for this one.
-                Op::MemberAdd(added) => r.saw(e) && added.iter().any(|x| x == m),
-                _ => false,
-            };
-            !all.iter().any(gone)
-        }),
-        _ => false,
+        op => {
+            let mut counts = false;
+            if let Some(kind) = elements::kind_of(op) {
+                elements::each_change(op, &mut |member, change| {
+                    counts |= matches!(change, Change::Write(_)) && !lost(e, kind, member, all);
+                });
+            }
+            counts
+        }
     }
 }

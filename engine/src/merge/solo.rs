@@ -1,11 +1,11 @@
 //! Folding where every effect is stable at once: a node without peers. No metadata is kept.
 
+use super::elements::{self, Change};
 use super::text::Update;
 use super::window::fold_text;
-use crate::effect::{Effect, Op, Payload};
-use crate::state::set::SetValue;
+use crate::effect::{Effect, Expiry, FieldOp, Op, Payload, ScoreOp};
 use crate::state::table::Entry;
-use crate::state::value::{Kind, Value, ValueRef};
+use crate::state::value::{Kind, Value};
 
 /// Folds one effect that saw everything of its key. Leaves the entry without value when the key is gone.
 pub fn fold(entry: &mut Entry<'_>, effect: &Effect<'_>) {
@@ -24,32 +24,48 @@ pub fn fold(entry: &mut Entry<'_>, effect: &Effect<'_>) {
         Op::Overlay { base, offset, bytes } => {
             text(entry, &Update::Overlay { base: *base, offset: *offset, bytes: (*bytes).into() });
         }
-        Op::MemberAdd(members) => {
-            if entry.kind().is_none() {
-                entry.set_value(Value::Set(SetValue::default()), expiry);
-            }
-            if let Some(Value::Set(set)) = entry.boxed_mut() {
-                for member in members.iter() {
-                    set.insert(member);
-                }
-            }
-        }
-        Op::MemberRemove(members) => {
-            if let Some(Value::Set(set)) = entry.boxed_mut() {
-                for member in members.iter() {
-                    set.remove(member);
-                }
-            }
-            if matches!(entry.value(), Some(ValueRef::Set(set)) if set.is_empty()) {
-                entry.clear();
-            }
+        Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) => {
+            change(entry, &effect.op, expiry)
         }
         Op::Ttl(_) | Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop => {}
     }
 }
 
+/// Folds an effect on elements.
+fn change(entry: &mut Entry<'_>, op: &Op<'_>, expiry: Expiry) {
+    let Some(kind) = elements::kind_of(op) else { return };
+    let removes = elements::removes(op);
+    if entry.kind().is_none() && !removes {
+        entry.set_value(Value::empty(kind), expiry);
+    }
+    let Some(value) = entry.boxed_mut().filter(|value| value.kind() == kind) else { return };
+    match (&mut *value, op) {
+        (Value::Set(set), Op::MemberAdd(members)) => members.iter().for_each(|m| _ = set.insert(m)),
+        (Value::Hash(hash), Op::Fields(FieldOp::Put(pairs))) => {
+            let mut pairs = pairs.iter();
+            while let (Some(field), Some(value)) = (pairs.next(), pairs.next()) {
+                hash.put(field, value);
+            }
+        }
+        (Value::ZSet(zset), Op::Scores(ScoreOp::Put(scores))) => {
+            scores.iter().for_each(|(score, member)| _ = zset.put(member, score));
+        }
+        (value, op) => elements::each_change(op, &mut |member, change| match change {
+            Change::Remove => value.remove_item(member),
+            Change::Write(write) => {
+                let mut item = value.item(member);
+                write.apply(&mut item);
+                elements::show(value, member, item);
+            }
+        }),
+    }
+    if removes && value.is_empty() {
+        entry.clear();
+    }
+}
+
 fn text(entry: &mut Entry<'_>, update: &Update) {
-    if entry.kind() != Some(Kind::Set) {
+    if entry.kind().is_none_or(|kind| kind == Kind::String) {
         let expiry = entry.expiry();
         fold_text(entry, update, expiry);
     }

@@ -14,17 +14,15 @@ mod image;
 
 use std::cmp::Ordering;
 
-use hashbrown::HashMap;
 use proto::{EffectId, Frontier, Hlc, NodeId};
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::causal::{Causal, Meta};
+use super::elements::{self, Change, Element, Elements};
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
-use crate::effect::{Effect, Expiry, Members, Op, Payload};
+use crate::effect::{Effect, Expiry, Op, Payload};
 use crate::number::parse_i64;
-use crate::state::set::SetValue;
 use crate::state::table::Entry;
 use crate::state::value::{Kind, Value, ValueRef};
 
@@ -64,15 +62,6 @@ enum Base {
     Live(Option<Value>),
 }
 
-/// Live adds of one member.
-struct Adds {
-    /// Lean only: the root has the member too.
-    in_root: bool,
-    dots: SmallVec<[Meta; 1]>,
-}
-
-type AddMap = HashMap<Box<[u8]>, Adds, Xxh3DefaultBuilder>;
-
 /// See the module.
 pub struct Window {
     causal: Causal,
@@ -84,7 +73,7 @@ pub struct Window {
     expiries: SmallVec<[(Meta, Expiry); 1]>,
     roots: SmallVec<[Root; 1]>,
     updates: Vec<(Meta, Update)>,
-    adds: AddMap,
+    elements: Elements,
     explicit: bool,
     /// A live expiry lies before a live effect: two lives are in the window.
     split: bool,
@@ -92,6 +81,8 @@ pub struct Window {
     latest: Hlc,
     /// The effect folded last.
     last: EffectId,
+    /// Chances to prune that were let pass since the last one taken.
+    passed: u32,
 }
 
 impl Window {
@@ -109,11 +100,12 @@ impl Window {
             expiries: SmallVec::new(),
             roots: SmallVec::new(),
             updates: Vec::new(),
-            adds: AddMap::default(),
+            elements: Elements::default(),
             explicit: false,
             split: false,
             latest: Hlc(0),
             last: EffectId::NONE,
+            passed: 0,
         }
     }
 
@@ -181,12 +173,13 @@ impl Window {
                     Update::Overlay { base: *base, offset: *offset, bytes: (*bytes).into() },
                 );
             }
-            Op::MemberAdd(members) => self.add(entry, &meta, *members),
-            Op::MemberRemove(members) => self.remove(entry, &meta, *members),
+            Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) => {
+                self.change_elements(entry, &meta, &effect.op);
+            }
             Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop => {}
         }
         self.split_if_due(entry);
-        verdict.clash = self.explicit && self.kinds_live() == (true, true);
+        verdict.clash = self.explicit && self.kinds_live().count() > 1;
         verdict
     }
 
@@ -203,7 +196,7 @@ impl Window {
     pub fn prune(&mut self, entry: &mut Entry<'_>, stable: &Frontier, closed_ms: u64) -> Pruned {
         if self.metas().all(|m| stable.contains(m.id)) {
             // What is hidden below may be uncovered yet: the last member may go, an expiry may be put off.
-            let hides = self.explicit && (self.split || self.kinds_live() == (true, true));
+            let hides = self.explicit && (self.split || self.kinds_live().count() > 1);
             // An expiry without a value holds for a value that another node still makes.
             let awaits = match self.expiry_in_force(0).ms() {
                 Some(ms) => entry.kind().is_none() && ms > closed_ms,
@@ -221,10 +214,16 @@ impl Window {
 
     /// Works stable effects into the base while others stay.
     pub fn prune_partly(&mut self, stable: &Frontier) {
+        // All that is held is looked at: once for many effects, where many are held.
+        self.passed += 1;
+        if (self.passed as usize) < self.len() / 4 {
+            return;
+        }
+        self.passed = 0;
         if !self.explicit {
             self.prune_root(stable);
             if self.roots.is_empty() {
-                self.prune_adds(stable);
+                self.prune_elements(stable);
                 self.prune_updates(stable);
                 self.prune_expiries(stable);
             }
@@ -238,7 +237,7 @@ impl Window {
 
     /// Live effects held.
     pub fn len(&self) -> usize {
-        self.roots.len() + self.updates.len() + self.adds.len() + self.expiries.len()
+        self.roots.len() + self.updates.len() + self.elements.len() + self.expiries.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -257,8 +256,7 @@ impl Window {
     fn metas(&self) -> impl Iterator<Item = &Meta> {
         let roots = self.roots.iter().map(|r| &r.meta);
         let updates = self.updates.iter().map(|u| &u.0);
-        let adds = self.adds.values().flat_map(|a| a.dots.iter());
-        roots.chain(updates).chain(adds).chain(self.expiries.iter().map(|e| &e.0))
+        roots.chain(updates).chain(self.elements.metas()).chain(self.expiries.iter().map(|e| &e.0))
     }
 
     fn restart(&mut self, meta: &Meta) {
@@ -268,7 +266,7 @@ impl Window {
         self.expiries.clear();
         self.roots.clear();
         self.updates = Vec::new();
-        self.adds = AddMap::default();
+        self.elements.clear();
         self.explicit = false;
         self.split = false;
         self.latest = meta.hlc;
@@ -282,15 +280,12 @@ impl Window {
         expiry: Expiry,
         verdict: &mut Verdict,
     ) {
-        let kind = match payload {
-            Payload::String(_) => Kind::String,
-            Payload::Set(_) => Kind::Set,
-        };
+        let kind = payload.kind();
         if self.causal.saw_all() {
             self.restart(&meta);
             match payload {
                 Payload::String(bytes) => entry.set_string(bytes, expiry),
-                Payload::Set(_) => entry.set_value(Value::from_payload(payload), expiry),
+                _ => entry.set_value(Value::from_payload(payload), expiry),
             }
             self.expiries.push((meta.clone(), expiry));
             self.roots.push(Root { meta, kind, payload: None });
@@ -312,6 +307,21 @@ impl Window {
             entry.clear();
             return;
         }
+        let roots_seen = self.roots.iter().all(|r| meta.saw(r.meta.id));
+        if let Some(kind) = entry.kind().filter(|kind| *kind != Kind::String)
+            && !self.explicit
+            && roots_seen
+        {
+            // All that lies below goes; what is left is the elements' own, and they may be few.
+            self.cancel(|m| meta.saw(m.id));
+            let mut left = Value::empty(kind);
+            self.elements.cover(&mut left, 0);
+            match left.is_empty() {
+                true => entry.clear(),
+                false => entry.set_value(left, self.expiry_in_force(0)),
+            }
+            return;
+        }
         self.make_explicit(entry);
         self.cancel(|m| meta.saw(m.id));
         self.rebuild(entry);
@@ -329,7 +339,7 @@ impl Window {
     }
 
     fn update(&mut self, entry: &mut Entry<'_>, meta: Meta, update: Update) {
-        if self.explicit || entry.kind() == Some(Kind::Set) {
+        if self.explicit || entry.kind().is_some_and(|kind| kind != Kind::String) {
             self.make_explicit(entry);
             self.updates.push((meta, update));
             self.rebuild(entry);
@@ -375,90 +385,119 @@ impl Window {
         sum < i64::MAX as u128
     }
 
-    fn add(&mut self, entry: &mut Entry<'_>, meta: &Meta, members: Members<'_>) {
-        if !self.explicit && entry.kind() == Some(Kind::String) {
-            self.make_explicit(entry);
-        }
-        let lean = !self.explicit;
-        if lean && entry.kind().is_none() {
-            entry.set_value(Value::Set(SetValue::default()), self.expiry_in_force(0));
-        }
-        for member in members.iter() {
-            if let Some(adds) = self.adds.get_mut(member) {
-                adds.dots.retain(|dot| !meta.saw(dot.id));
-                adds.dots.push(meta.clone());
-            } else {
-                let in_root = lean && matches!(entry.value(), Some(ValueRef::Set(s)) if s.contains(member));
-                self.adds.insert(member.into(), Adds { in_root, dots: smallvec::smallvec![meta.clone()] });
-            }
-            if lean && let Some(Value::Set(set)) = entry.boxed_mut() {
-                set.insert(member);
+    /// Folds an effect on elements.
+    fn change_elements(&mut self, entry: &mut Entry<'_>, meta: &Meta, op: &Op<'_>) {
+        let Some(kind) = elements::kind_of(op) else { return };
+        let writes = !elements::removes(op);
+        if !self.explicit && entry.kind() != Some(kind) {
+            match entry.kind() {
+                // A lean window has one type: there is nothing of this one to take away.
+                _ if !writes => return,
+                None => entry.set_value(Value::empty(kind), self.expiry_in_force(0)),
+                Some(_) => self.make_explicit(entry),
             }
         }
-        if !lean {
-            self.members_changed(entry, members);
-        }
-    }
-
-    fn remove(&mut self, entry: &mut Entry<'_>, meta: &Meta, members: Members<'_>) {
-        let lean = !self.explicit;
-        // A lean root is the base, which every arriving effect saw, or one assignment.
-        let root_seen = self.roots.iter().all(|r| meta.saw(r.meta.id));
-        if lean && entry.kind() != Some(Kind::Set) {
+        if self.explicit {
+            elements::each_change(op, &mut |member, change| self.change_explicit(kind, meta, member, change));
+            self.elements.tidy();
+            self.elements_changed(entry, kind, op);
             return;
         }
-        for member in members.iter() {
-            let mut keep = false;
-            if let Some(adds) = self.adds.get_mut(member) {
-                adds.dots.retain(|dot| !meta.saw(dot.id));
-                adds.in_root &= !root_seen;
-                keep = adds.in_root || !adds.dots.is_empty();
-                if adds.dots.is_empty() {
-                    self.adds.remove(member);
+        // A lean root is the base, which every arriving effect saw, or one assignment.
+        let root_seen = self.roots.iter().all(|r| meta.saw(r.meta.id));
+        let saw_all = self.causal.saw_all();
+        let Some(visible) = entry.boxed_mut() else { return };
+        let held = self.elements.make(kind);
+        elements::each_change(op, &mut |member, change| match change {
+            Change::Write(write) => {
+                let mut now = visible.item(member);
+                let element = match held.get_mut(member) {
+                    Some(element) => element,
+                    None => held
+                        .entry(member.into())
+                        .insert(Element { below: now.clone(), writes: SmallVec::new() })
+                        .into_mut(),
+                };
+                if saw_all {
+                    write.apply(&mut now);
+                    element.write(meta, write);
+                } else {
+                    element.write(meta, write);
+                    now = element.shown();
                 }
-            } else if lean && !root_seen {
-                keep = true;
+                elements::show(visible, member, now);
             }
-            if lean {
-                if !keep && let Some(Value::Set(set)) = entry.boxed_mut() {
-                    set.remove(member);
+            Change::Remove => {
+                let Some(element) = held.get_mut(member) else {
+                    if root_seen {
+                        visible.remove_item(member);
+                    }
+                    return;
+                };
+                element.writes.retain(|w| !meta.saw(w.0.id));
+                if root_seen {
+                    element.below = None;
                 }
-                continue;
-            }
-            for root in self.roots.iter_mut().filter(|r| meta.saw(r.meta.id)) {
-                if let Some(Value::Set(set)) = &mut root.payload {
-                    set.remove(member);
+                elements::show(visible, member, element.shown());
+                if element.writes.is_empty() {
+                    held.remove(member);
                 }
             }
-            if let Base::Live(Some(Value::Set(set))) = &mut self.base {
-                set.remove(member);
+        });
+        self.elements.tidy();
+        drop_if_empty(entry);
+    }
+
+    /// What one effect does to one element where payloads are kept apart.
+    fn change_explicit(&mut self, kind: Kind, meta: &Meta, member: &[u8], change: Change) {
+        let held = self.elements.make(kind);
+        match change {
+            Change::Write(write) => {
+                if let Some(element) = held.get_mut(member) {
+                    return element.write(meta, write);
+                }
+                let mut element = Element { below: None, writes: SmallVec::new() };
+                element.write(meta, write);
+                held.insert(member.into(), element);
             }
-        }
-        if lean {
-            drop_if_empty(entry);
-        } else {
-            self.members_changed(entry, members);
+            Change::Remove => {
+                if let Some(element) = held.get_mut(member) {
+                    element.writes.retain(|w| !meta.saw(w.0.id));
+                    if element.writes.is_empty() {
+                        held.remove(member);
+                    }
+                }
+                let roots = self.roots.iter_mut().filter(|r| r.kind == kind && meta.saw(r.meta.id));
+                let mut payloads: SmallVec<[&mut Value; 2]> =
+                    roots.filter_map(|r| r.payload.as_mut()).collect();
+                if let Base::Live(Some(base)) = &mut self.base {
+                    payloads.push(base);
+                }
+                for payload in payloads.into_iter().filter(|payload| payload.kind() == kind) {
+                    payload.remove_item(member);
+                }
+            }
         }
     }
 
-    /// Works the visibility of a few members out again.
-    fn members_changed(&mut self, entry: &mut Entry<'_>, members: Members<'_>) {
-        // With a string alive below, the last member to go uncovers it.
-        if self.split || entry.kind() != Some(Kind::Set) || self.kinds_live().0 {
+    /// Works the visibility of the elements that an effect names out again.
+    fn elements_changed(&mut self, entry: &mut Entry<'_>, kind: Kind, op: &Op<'_>) {
+        // With another type alive below, the last element to go uncovers it.
+        if self.split || entry.kind() != Some(kind) || self.kinds_live().any(|live| live != kind) {
             self.rebuild(entry);
             return;
         }
-        let winner = self.winner(0);
-        let source = self.source(winner, 0);
-        let Some(Value::Set(visible)) = entry.boxed_mut() else { return };
-        for member in members.iter() {
-            let in_source = matches!(source, Some(Value::Set(set)) if set.contains(member));
-            if in_source || self.adds.contains_key(member) {
-                visible.insert(member);
-            } else {
-                visible.remove(member);
-            }
-        }
+        let source = self.source(self.winner(0), 0).filter(|source| source.kind() == kind);
+        let held = self.elements.of(kind);
+        let Some(visible) = entry.boxed_mut() else { return };
+        elements::each_change(op, &mut |member, _| {
+            let below = source.and_then(|source| source.item(member));
+            let item = match held.and_then(|held| held.get(member)) {
+                Some(element) => element.over(below, 0),
+                None => below,
+            };
+            elements::show(visible, member, item);
+        });
         drop_if_empty(entry);
     }
 
@@ -481,17 +520,15 @@ impl Window {
         }
         self.explicit = true;
         let payload = match entry.value() {
-            Some(ValueRef::Set(visible)) => {
-                let mut root = visible.clone();
-                for (member, _) in self.adds.iter().filter(|(_, adds)| !adds.in_root) {
-                    root.remove(member);
-                }
-                Value::Set(root)
+            // Updates made a copy already.
+            Some(ValueRef::String(_)) if !self.updates.is_empty() => return,
+            Some(visible) => {
+                let mut root = visible.to_value();
+                self.elements.uncover(&mut root);
+                root
             }
-            Some(value) if self.updates.is_empty() => value.to_value(),
-            // Updates made a copy already; without a value the root was emptied member by member.
-            Some(_) => return,
-            None => Value::Set(SetValue::default()),
+            // The root was emptied element by element.
+            None => Value::empty(self.roots.first().map_or(Kind::Set, |root| root.kind)),
         };
         if let Some(root) = self.roots.first_mut() {
             root.payload = Some(payload);
@@ -501,17 +538,16 @@ impl Window {
     }
 
     fn cancel(&mut self, cancels: impl Fn(&Meta) -> bool) {
-        debug_assert!(self.explicit);
         // Whatever arrives saw the base.
         self.base = Base::Absent;
         self.base_expiry = None;
         self.roots.retain(|r| !cancels(&r.meta));
         self.updates.retain(|u| !cancels(&u.0));
         self.expiries.retain(|e| !cancels(&e.0));
-        self.adds.retain(|_, adds| {
-            adds.dots.retain(|dot| !cancels(dot));
-            !adds.dots.is_empty()
-        });
+        self.elements.cancel(&cancels);
+        if self.roots.is_empty() {
+            self.elements.nothing_below();
+        }
     }
 
     fn expiry_in_force(&self, cut_ms: u64) -> Expiry {
@@ -555,16 +591,23 @@ impl Window {
         }
     }
 
-    /// Whether anything is alive of a string, and of a set.
-    fn kinds_live(&self) -> (bool, bool) {
+    /// The types of which anything is alive.
+    fn kinds_live(&self) -> impl Iterator<Item = Kind> {
         let base = match &self.base {
             Base::Live(Some(value)) => Some(value.kind()),
             _ => None,
         };
-        let has = |kind| base == Some(kind) || self.roots.iter().any(|r| r.kind == kind);
         let winner = self.winner(0);
-        let updated = || self.updates.iter().any(|(meta, update)| self.shows(meta, update, winner, 0));
-        (has(Kind::String) || updated(), has(Kind::Set) || !self.adds.is_empty())
+        Kind::ALL.into_iter().filter(move |kind| {
+            base == Some(*kind)
+                || self.roots.iter().any(|r| r.kind == *kind)
+                || match kind {
+                    Kind::String => {
+                        self.updates.iter().any(|(meta, update)| self.shows(meta, update, winner, 0))
+                    }
+                    kind => self.elements.of(*kind).is_some(),
+                }
+        })
     }
 
     /// The type that the key has: of those with something alive, the one created last in fork-choice order.
@@ -582,13 +625,13 @@ impl Window {
                     let shown = self.updates.iter().filter(|u| self.shows(&u.0, &u.1, winner, cut_ms));
                     shown.map(|u| &u.0).filter(alive).map(Meta::rank).min_by(rank_order)
                 }
-                Kind::Set => {
-                    let dots = self.adds.values().flat_map(|a| a.dots.iter());
-                    dots.filter(alive).map(Meta::rank).min_by(rank_order)
+                kind => {
+                    let writes = self.elements.of(kind)?.values().flat_map(|e| e.writes.iter());
+                    writes.map(|w| &w.0).filter(alive).map(Meta::rank).min_by(rank_order)
                 }
             }
         };
-        let claims = [Kind::String, Kind::Set].into_iter().filter_map(|k| creation(k).map(|c| (c, k)));
+        let claims = Kind::ALL.into_iter().filter_map(|k| creation(k).map(|c| (c, k)));
         claims.max_by(|a, b| fork_choice_cmp(a.0, b.0)).map(|c| c.1)
     }
 
@@ -644,17 +687,11 @@ impl Window {
         match self.kind_in_force(cut_ms) {
             None => entry.clear(),
             Some(Kind::String) => set_text(entry, self.text(cut_ms), expiry),
-            Some(Kind::Set) => {
-                let mut set = match self.source(self.winner(cut_ms), cut_ms) {
-                    Some(Value::Set(set)) => set.clone(),
-                    _ => SetValue::default(),
-                };
-                for (member, adds) in &self.adds {
-                    if adds.dots.iter().any(|dot| dot.hlc.ms() >= cut_ms) {
-                        set.insert(member);
-                    }
-                }
-                entry.set_value(Value::Set(set), expiry);
+            Some(kind) => {
+                let source = self.source(self.winner(cut_ms), cut_ms).filter(|source| source.kind() == kind);
+                let mut value = source.cloned().unwrap_or_else(|| Value::empty(kind));
+                self.elements.cover(&mut value, cut_ms);
+                entry.set_value(value, expiry);
                 drop_if_empty(entry);
             }
         }
@@ -670,17 +707,9 @@ impl Window {
         }
     }
 
-    /// Lean, no root: stable adds join the base one by one.
-    fn prune_adds(&mut self, stable: &Frontier) {
-        let mut joined = false;
-        self.adds.retain(|_, adds| {
-            let before = adds.dots.len();
-            adds.dots.retain(|dot| !stable.contains(dot.id));
-            adds.in_root |= adds.dots.len() < before;
-            joined |= adds.in_root;
-            !adds.dots.is_empty()
-        });
-        if joined && matches!(self.base, Base::Absent) {
+    /// Lean, no root: stable effects on elements join the base one by one.
+    fn prune_elements(&mut self, stable: &Frontier) {
+        if self.elements.prune(stable) && matches!(self.base, Base::Absent) {
             self.base = Base::Live(None);
         }
     }
@@ -737,7 +766,7 @@ fn makes_value(update: &Update) -> bool {
 }
 
 fn drop_if_empty(entry: &mut Entry<'_>) {
-    if matches!(entry.value(), Some(ValueRef::Set(set)) if set.is_empty()) {
+    if entry.value().is_some_and(|value| value.is_empty_collection()) {
         entry.clear();
     }
 }

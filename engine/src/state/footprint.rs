@@ -45,6 +45,8 @@ impl Shard {
         bytes += match entry.boxed_mut() {
             Some(Value::String(text)) => block(text.capacity()),
             Some(Value::Set(set)) => set.heap_bytes(samples, block),
+            Some(Value::Hash(hash)) => hash.heap_bytes(samples, block),
+            Some(Value::ZSet(zset)) => zset.heap_bytes(samples, block),
             None => 0,
         };
         let ptr = entry.ptr();

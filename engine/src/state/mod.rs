@@ -2,7 +2,10 @@
 
 pub mod access;
 pub mod footprint;
-mod hash_set;
+pub mod hash;
+mod hash_table;
+pub mod limits;
+mod ranked;
 pub(crate) mod sample;
 pub mod set;
 pub mod shard;
@@ -10,3 +13,4 @@ pub mod table;
 pub mod value;
 pub mod waiters;
 pub mod watch;
+pub mod zset;

@@ -1,15 +1,14 @@
 //! A set's members, compact while small.
 //!
-//! Up to 512 integers are a sorted array of the narrowest width that fits; other sets are packed bytes while small, then an
+//! Up to `set-max-intset-entries` integers are a sorted array of the narrowest width that fits; other sets are packed bytes while small, then an
 //! open-addressing table in hash order. As in Redis, a set that left an encoding does not go back.
 
 use std::borrow::Cow;
 
-use super::hash_set::HashSet;
+use super::hash_table::HashTable;
+use super::limits;
 use crate::number::{parse_i64, push_i64};
 
-/// Integers a set holds at most as an array (`set-max-intset-entries`).
-const INTS_MAX: usize = 512;
 /// Packed sets end at so many members or bytes.
 const PACKED_MEMBERS_MAX: usize = 32;
 const PACKED_BYTES_MAX: usize = 1024;
@@ -24,7 +23,7 @@ enum Repr {
         bytes: Vec<u8>,
         count: usize,
     },
-    Table(Box<HashSet>),
+    Table(Box<HashTable<Box<[u8]>>>),
 }
 
 /// Distinct byte strings.
@@ -80,14 +79,14 @@ impl SetValue {
             Repr::Ints32(v) => array(v.capacity() * 4),
             Repr::Ints64(v) => array(v.capacity() * 8),
             Repr::Packed { bytes, .. } => array(bytes.capacity()),
-            Repr::Table(table) => block(size_of::<HashSet>()) + table.heap_bytes(samples, block),
+            Repr::Table(table) => block(size_of::<HashTable<Box<[u8]>>>()) + table.heap_bytes(samples, block),
         }
     }
 
     pub fn contains(&self, member: &[u8]) -> bool {
         match &self.0 {
             Repr::Packed { bytes, .. } => packed(bytes).any(|(_, m)| m == member),
-            Repr::Table(table) => table.contains(member),
+            Repr::Table(table) => table.find(member).is_some(),
             ints => parse_i64(member).is_some_and(|n| find(ints, n).is_ok()),
         }
     }
@@ -95,7 +94,13 @@ impl SetValue {
     /// True when it was not there.
     pub fn insert(&mut self, member: &[u8]) -> bool {
         match (&mut self.0, parse_i64(member)) {
-            (Repr::Table(table), _) => table.insert(member),
+            (Repr::Table(table), _) => {
+                let new = table.find(member).is_none();
+                if new {
+                    table.insert_new(member.into());
+                }
+                new
+            }
             (Repr::Packed { bytes, count }, _) => {
                 if packed(bytes).any(|(_, m)| m == member) {
                     return false;
@@ -112,7 +117,7 @@ impl SetValue {
                 }
                 self.widen().insert(member)
             }
-            (ints, Some(n)) if len(ints) < INTS_MAX => insert_int(ints, n),
+            (ints, Some(n)) if len(ints) < limits::SET_INTS.get() => insert_int(ints, n),
             (ints, Some(n)) if find(ints, n).is_ok() => false,
             _ => {
                 // The first member that is no integer (or one integer too many) ends the array.
@@ -129,7 +134,7 @@ impl SetValue {
     /// True when it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.0 {
-            Repr::Table(table) => table.remove(member),
+            Repr::Table(table) => table.remove(member).is_some(),
             Repr::Packed { bytes, count } => {
                 let Some((at, found)) = packed(bytes).find(|(_, m)| *m == member) else { return false };
                 let end = at + 1 + found.len();
@@ -153,8 +158,8 @@ impl SetValue {
     }
 
     fn widen(&mut self) -> &mut Self {
-        let mut table = Box::new(HashSet::default());
-        self.for_each(|m| _ = table.insert(m));
+        let mut table = Box::new(HashTable::default());
+        self.for_each(|m| table.insert_new(m.into()));
         self.0 = Repr::Table(table);
         self
     }
@@ -172,7 +177,7 @@ impl SetValue {
             Repr::Ints32(v) => v.iter().for_each(|n| int(i64::from(*n))),
             Repr::Ints64(v) => v.iter().for_each(|n| int(*n)),
             Repr::Packed { bytes, .. } => packed(bytes).for_each(|(_, m)| visit(m)),
-            Repr::Table(table) => table.iter().for_each(visit),
+            Repr::Table(table) => table.iter().for_each(|m| visit(m)),
         }
     }
 
@@ -187,7 +192,7 @@ impl SetValue {
             Repr::Ints32(v) => Box::new(v.iter().map(move |n| int(i64::from(*n)))),
             Repr::Ints64(v) => Box::new(v.iter().map(move |n| int(*n))),
             Repr::Packed { bytes, .. } => Box::new(packed(bytes).map(|(_, m)| Cow::Borrowed(m))),
-            Repr::Table(table) => Box::new(table.iter().map(Cow::Borrowed)),
+            Repr::Table(table) => Box::new(table.iter().map(|m| Cow::Borrowed(&**m))),
         }
     }
 
@@ -201,7 +206,7 @@ impl SetValue {
     /// A member at random; `random` gives fresh numbers.
     pub fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<Cow<'_, [u8]>> {
         match &self.0 {
-            Repr::Table(table) => table.random(random).map(Cow::Borrowed),
+            Repr::Table(table) => table.random(random).map(|m| Cow::Borrowed(&**m)),
             _ if self.is_empty() => None,
             _ => self.iter().nth((random() % self.len() as u64) as usize),
         }
@@ -211,7 +216,7 @@ impl SetValue {
     /// whole. A member present throughout is visited.
     pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8])) -> u64 {
         match &self.0 {
-            Repr::Table(table) => table.scan(cursor, count, visit),
+            Repr::Table(table) => table.scan(cursor, count, &mut |m| visit(m)),
             _ => {
                 self.for_each(visit);
                 0

@@ -18,7 +18,7 @@ use super::table::{Entry, EntryPtr, Table};
 use super::waiters::{Waiter, Waiters, Woken};
 use super::watch::Watchers;
 use crate::effect::{Effect, Expiry, Op, Payload};
-use crate::merge::{Pruned, Verdict, Window, solo};
+use crate::merge::{Pruned, Verdict, Window, elements, solo};
 pub(crate) use image::Loading;
 use image::{Loaded, Track};
 
@@ -370,7 +370,7 @@ impl Shard {
                 Op::Assign { payload, expiry } => {
                     match payload {
                         Payload::String(bytes) => entry.set_string(bytes, *expiry),
-                        Payload::Set(_) => {
+                        _ => {
                             entry.set_value(crate::state::value::Value::from_payload(payload), *expiry);
                         }
                     }
@@ -740,7 +740,7 @@ pub(crate) fn free_dead(ptr: EntryPtr) {
 fn creates(op: &Op<'_>, solo: bool) -> bool {
     match op {
         Op::Assign { .. } | Op::Delta(_) | Op::DeltaFloat(_) | Op::Append(_) | Op::Overlay { .. } => true,
-        Op::MemberAdd(_) => true,
+        op if elements::kind_of(op).is_some() => !elements::removes(op),
         // With peers an unseen add or value may still arrive, and meet it.
         Op::Ttl(_) => !solo,
         _ => false,

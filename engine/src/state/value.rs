@@ -1,6 +1,8 @@
 //! Values as they are kept.
 
+use super::hash::HashValue;
 use super::set::SetValue;
+use super::zset::ZSetValue;
 use crate::effect::Payload;
 
 /// What a key holds.
@@ -9,23 +11,26 @@ use crate::effect::Payload;
 pub enum Kind {
     String = 1,
     Set = 2,
+    Hash = 3,
+    ZSet = 4,
 }
 
 impl Kind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [Kind; 4] = [Kind::String, Kind::Set, Kind::Hash, Kind::ZSet];
+
     /// TYPE's answer.
     pub fn name(self) -> &'static str {
         match self {
             Kind::String => "string",
             Kind::Set => "set",
+            Kind::Hash => "hash",
+            Kind::ZSet => "zset",
         }
     }
 
     pub(crate) fn from_bits(bits: u8) -> Option<Kind> {
-        match bits {
-            1 => Some(Kind::String),
-            2 => Some(Kind::Set),
-            _ => None,
-        }
+        Kind::ALL.into_iter().find(|kind| *kind as u8 == bits)
     }
 }
 
@@ -34,6 +39,8 @@ impl Kind {
 pub enum Value {
     String(Vec<u8>),
     Set(SetValue),
+    Hash(HashValue),
+    ZSet(ZSetValue),
 }
 
 /// A borrowed value.
@@ -41,9 +48,21 @@ pub enum Value {
 pub enum ValueRef<'a> {
     String(&'a [u8]),
     Set(&'a SetValue),
+    Hash(&'a HashValue),
+    ZSet(&'a ZSetValue),
 }
 
 impl Value {
+    /// A collection without elements, or an empty string.
+    pub fn empty(kind: Kind) -> Value {
+        match kind {
+            Kind::String => Value::String(Vec::new()),
+            Kind::Set => Value::Set(SetValue::default()),
+            Kind::Hash => Value::Hash(HashValue::default()),
+            Kind::ZSet => Value::ZSet(ZSetValue::default()),
+        }
+    }
+
     pub fn kind(&self) -> Kind {
         self.as_ref().kind()
     }
@@ -52,6 +71,8 @@ impl Value {
         match self {
             Value::String(bytes) => ValueRef::String(bytes),
             Value::Set(set) => ValueRef::Set(set),
+            Value::Hash(hash) => ValueRef::Hash(hash),
+            Value::ZSet(zset) => ValueRef::ZSet(zset),
         }
     }
 
@@ -59,13 +80,59 @@ impl Value {
         match payload {
             Payload::String(bytes) => Value::String(bytes.to_vec()),
             Payload::Set(members) => Value::Set(SetValue::from_members(members.iter())),
+            Payload::Hash(pairs) => Value::Hash(HashValue::from_pairs(pairs.iter())),
+            Payload::ZSet(scores) => Value::ZSet(ZSetValue::from_scores(scores.iter())),
         }
     }
 
-    /// A collection whose last member went is no value.
+    /// A collection whose last element went is no value.
     pub fn is_empty_collection(&self) -> bool {
-        matches!(self, Value::Set(set) if set.is_empty())
+        self.as_ref().is_empty_collection()
     }
+
+    /// One element of a collection; `None` of a string.
+    pub fn item(&self, member: &[u8]) -> Option<Item> {
+        self.as_ref().item(member)
+    }
+
+    /// Sets one element of a collection of the item's kind.
+    pub fn put_item(&mut self, member: &[u8], item: &Item) {
+        match (self, item) {
+            (Value::Set(set), Item::Member) => _ = set.insert(member),
+            (Value::Hash(hash), Item::Field(value)) => _ = hash.put(member, value),
+            (Value::ZSet(zset), Item::Score(score)) => _ = zset.put(member, *score),
+            _ => {}
+        }
+    }
+
+    pub fn remove_item(&mut self, member: &[u8]) {
+        match self {
+            Value::String(_) => {}
+            Value::Set(set) => _ = set.remove(member),
+            Value::Hash(hash) => _ = hash.remove(member),
+            Value::ZSet(zset) => _ = zset.remove(member),
+        }
+    }
+
+    /// Elements of a collection; 1 for a string.
+    pub fn len(&self) -> usize {
+        self.as_ref().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a collection holds under one name.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Item {
+    /// A set's member.
+    Member,
+    /// The value of a hash's field.
+    Field(Box<[u8]>),
+    /// The score of a sorted set's member.
+    Score(f64),
 }
 
 impl ValueRef<'_> {
@@ -73,6 +140,8 @@ impl ValueRef<'_> {
         match self {
             ValueRef::String(_) => Kind::String,
             ValueRef::Set(_) => Kind::Set,
+            ValueRef::Hash(_) => Kind::Hash,
+            ValueRef::ZSet(_) => Kind::ZSet,
         }
     }
 
@@ -80,6 +149,45 @@ impl ValueRef<'_> {
         match self {
             ValueRef::String(bytes) => Value::String(bytes.to_vec()),
             ValueRef::Set(set) => Value::Set((*set).clone()),
+            ValueRef::Hash(hash) => Value::Hash((*hash).clone()),
+            ValueRef::ZSet(zset) => Value::ZSet((*zset).clone()),
+        }
+    }
+
+    /// Elements of a collection; 1 for a string.
+    pub fn len(&self) -> usize {
+        match self {
+            ValueRef::String(_) => 1,
+            ValueRef::Set(set) => set.len(),
+            ValueRef::Hash(hash) => hash.len(),
+            ValueRef::ZSet(zset) => zset.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A collection whose last element went is no value.
+    pub fn is_empty_collection(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn item(&self, member: &[u8]) -> Option<Item> {
+        match self {
+            ValueRef::String(_) => None,
+            ValueRef::Set(set) => set.contains(member).then_some(Item::Member),
+            ValueRef::Hash(hash) => hash.get(member).map(|value| Item::Field(value.into())),
+            ValueRef::ZSet(zset) => zset.score(member).map(Item::Score),
+        }
+    }
+
+    pub fn has_item(&self, member: &[u8]) -> bool {
+        match self {
+            ValueRef::String(_) => false,
+            ValueRef::Set(set) => set.contains(member),
+            ValueRef::Hash(hash) => hash.contains(member),
+            ValueRef::ZSet(zset) => zset.contains(member),
         }
     }
 }

@@ -18,7 +18,7 @@ pub use rename::{copy, move_, rename, renamenx};
 pub use wait::wait;
 
 use crate::core::{Key, Unit};
-use crate::effect::{Expiry, Members, Op, Payload};
+use crate::effect::{Expiry, Members, Op, Payload, Scores};
 use crate::state::value::{Value, ValueRef};
 
 /// A live key's value and expiry, owned.
@@ -37,6 +37,18 @@ pub(super) fn assign_whole(unit: &mut Unit<'_>, key: &Key<'_>, value: &Value, ex
             let members = set.to_vec();
             let slices: Vec<&[u8]> = members.iter().map(Vec::as_slice).collect();
             let payload = Payload::Set(Members::Slices(&slices));
+            unit.emit(key, Op::Assign { payload, expiry });
+        }
+        ValueRef::Hash(hash) => {
+            let mut pairs = Vec::with_capacity(2 * hash.len());
+            hash.for_each(|field, value| pairs.extend([field, value]));
+            let payload = Payload::Hash(Members::Slices(&pairs));
+            unit.emit(key, Op::Assign { payload, expiry });
+        }
+        ValueRef::ZSet(zset) => {
+            let scores = zset.to_vec();
+            let slices: Vec<(f64, &[u8])> = scores.iter().map(|(score, m)| (*score, m.as_slice())).collect();
+            let payload = Payload::ZSet(Scores::Slices(&slices));
             unit.emit(key, Op::Assign { payload, expiry });
         }
     }

@@ -70,8 +70,8 @@ fn describe(spec: &'static CommandSpec, parent: Option<&CommandSpec>, reply: &mu
 
 /// The flags told, with what the key specifications imply.
 fn flags(spec: &'static CommandSpec) -> impl Iterator<Item = &'static str> {
-    let counted = spec.keys.iter().any(|k| matches!(k.find, FindKeys::Counted { .. }));
-    let flags = if counted { spec.flags.or(Flags::MOVABLEKEYS) } else { spec.flags };
+    let moves = spec.keys.iter().any(|k| !matches!(k.find, FindKeys::Range { .. }));
+    let flags = if moves { spec.flags.or(Flags::MOVABLEKEYS) } else { spec.flags };
     flags.names()
 }
 
@@ -107,9 +107,27 @@ fn describe_key(key: &KeySpec, notes: Option<&str>, reply: &mut Replies<'_>) {
     reply.bulk(b"begin_search");
     reply.map(2);
     reply.bulk(b"type");
-    reply.bulk(b"index");
-    reply.bulk(b"spec");
-    numbers(reply, &[("index", key.begin as i64)]);
+    match key.find {
+        FindKeys::After { word } => {
+            reply.bulk(b"keyword");
+            reply.bulk(b"spec");
+            reply.map(2);
+            reply.bulk(b"keyword");
+            reply.bulk(word.to_uppercase().as_bytes());
+            reply.bulk(b"startfrom");
+            reply.integer(key.begin as i64);
+        }
+        FindKeys::Unknown { .. } => {
+            reply.bulk(b"unknown");
+            reply.bulk(b"spec");
+            reply.map(0);
+        }
+        FindKeys::Range { .. } | FindKeys::Counted { .. } => {
+            reply.bulk(b"index");
+            reply.bulk(b"spec");
+            numbers(reply, &[("index", key.begin as i64)]);
+        }
+    }
     reply.bulk(b"find_keys");
     reply.map(2);
     reply.bulk(b"type");
@@ -121,6 +139,16 @@ fn describe_key(key: &KeySpec, notes: Option<&str>, reply: &mut Replies<'_>) {
                 reply,
                 &[("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit as i64)],
             );
+        }
+        FindKeys::After { .. } => {
+            reply.bulk(b"range");
+            reply.bulk(b"spec");
+            numbers(reply, &[("lastkey", 0), ("keystep", 1), ("limit", 0)]);
+        }
+        FindKeys::Unknown { .. } => {
+            reply.bulk(b"unknown");
+            reply.bulk(b"spec");
+            reply.map(0);
         }
         FindKeys::Counted { count_at, first, step } => {
             reply.bulk(b"keynum");
@@ -140,7 +168,7 @@ fn legacy_range(spec: &CommandSpec) -> (i64, i64, i64) {
             let last = i64::from(last);
             Some((begin, if last >= 0 { begin + last } else { last }, step as i64))
         }
-        FindKeys::Counted { .. } => None,
+        _ => None,
     });
     let ranges: Vec<_> = ranges.collect();
     if let ([only], 1) = (&ranges[..], spec.keys.len()) {

@@ -3,24 +3,12 @@
 use proto::resp::Replies;
 use smallvec::SmallVec;
 
+use crate::commands::args::distinct;
 use crate::commands::generic::{scan_cursor, scan_options};
 use crate::core::Unit;
 use crate::effect::{Members, Op};
 use crate::glob;
 use crate::refusal::Refusal;
-
-/// Up to so many arguments are compared with each other; more are hashed.
-const COMPARED_MAX: usize = 8;
-
-/// The distinct arguments, in order of first appearance, for which `keep` holds.
-fn distinct<'a>(args: &[&'a [u8]], keep: impl Fn(&[u8]) -> bool) -> SmallVec<[&'a [u8]; COMPARED_MAX]> {
-    if args.len() <= COMPARED_MAX {
-        let first = |i: usize| !args[..i].contains(&args[i]);
-        return (0..args.len()).filter(|i| first(*i) && keep(args[*i])).map(|i| args[i]).collect();
-    }
-    let mut seen = hashbrown::HashSet::<&[u8], xxhash_rust::xxh3::Xxh3DefaultBuilder>::default();
-    args.iter().copied().filter(|m| keep(m) && seen.insert(m)).collect()
-}
 
 pub fn sadd(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let key = unit.key(args[1]);

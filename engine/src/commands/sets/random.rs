@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use proto::resp::Replies;
 
-use crate::commands::args;
+use crate::commands::args::{self, splitmix};
 use crate::core::Unit;
 use crate::effect::{Members, Op};
-use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::state::set::SetValue;
 
@@ -16,7 +15,7 @@ const REPLY_MIN: u64 = 6;
 
 /// `count` distinct members at random.
 fn choose(set: &SetValue, count: usize, random: &mut dyn FnMut() -> u64) -> Vec<Vec<u8>> {
-    if count * 3 > set.len() {
+    if count.saturating_mul(3) > set.len() {
         // Most of the set: shuffle all of it far enough.
         let mut all = set.to_vec();
         for i in 0..count.min(all.len()) {
@@ -38,10 +37,7 @@ fn choose(set: &SetValue, count: usize, random: &mut dyn FnMut() -> u64) -> Vec<
 pub fn spop(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let count = match args[2..] {
         [] => None,
-        [count] => {
-            let count = parse_i64(count).and_then(|n| usize::try_from(n).ok());
-            Some(count.ok_or(Refusal::Text("ERR value is out of range, must be positive"))?)
-        }
+        [count] => Some(args::positive(count)?),
         _ => return Err(Refusal::Syntax),
     };
     let key = unit.key(args[1]);
@@ -108,12 +104,4 @@ pub fn srandmember(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>)
         }
     }
     Ok(())
-}
-
-fn splitmix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ z >> 31
 }

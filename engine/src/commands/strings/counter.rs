@@ -2,7 +2,7 @@
 
 use proto::resp::Replies;
 
-use crate::commands::args::{self, is};
+use crate::commands::args;
 use crate::core::Unit;
 use crate::effect::Op;
 use crate::number::{LongDouble, parse_i64};
@@ -37,22 +37,13 @@ fn add(unit: &mut Unit<'_>, key: &[u8], n: i64, reply: &mut Replies<'_>) -> Resu
     Ok(())
 }
 
-/// A number with a fraction; `None` for infinity, which is a number to Redis, but no sum.
-fn float(text: &[u8]) -> Result<Option<LongDouble>, Refusal> {
-    let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
-    if is(unsigned, "inf") || is(unsigned, "infinity") {
-        return Ok(None);
-    }
-    LongDouble::parse(text).map(Some).ok_or(Refusal::NotFloat)
-}
-
 pub fn incrbyfloat(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
     let key = unit.key(args[1]);
     let current = match unit.string(&key)? {
-        Some(text) => float(text)?,
+        Some(text) => args::long_double(text)?,
         None => Some(LongDouble::from_i64(0)),
     };
-    let n = float(args[2])?;
+    let n = args::long_double(args[2])?;
     let (Some(current), Some(n)) = (current, n) else { return Err(Refusal::NanOrInfinity) };
     let sum = current.checked_add(n).ok_or(Refusal::NanOrInfinity)?;
     unit.emit(&key, Op::DeltaFloat(n));

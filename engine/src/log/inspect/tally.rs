@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proto::{NodeId, Seq};
 
 use crate::effect::batch::{Batch, BatchKind};
-use crate::effect::{Op, Payload};
+use crate::effect::{FieldOp, Op, Payload, ScoreOp};
 
 /// Effects of one origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,9 +66,11 @@ impl Tally {
 }
 
 /// Every name of [`kind_name`].
-pub const KIND_NAMES: [&str; 14] = [
+pub const KIND_NAMES: [&str; 25] = [
     "assign",
     "assign-set",
+    "assign-hash",
+    "assign-zset",
     "reset",
     "delta",
     "delta-float",
@@ -77,6 +79,15 @@ pub const KIND_NAMES: [&str; 14] = [
     "ttl",
     "add",
     "remove",
+    "field-put",
+    "field-remove",
+    "field-delta",
+    "field-delta-float",
+    "score-put",
+    "score-add",
+    "score-max",
+    "score-min",
+    "score-remove",
     "flush",
     "swap",
     "bind",
@@ -88,6 +99,17 @@ pub fn kind_name(op: &Op<'_>) -> &'static str {
     match op {
         Op::Assign { payload: Payload::String(_), .. } => "assign",
         Op::Assign { payload: Payload::Set(_), .. } => "assign-set",
+        Op::Assign { payload: Payload::Hash(_), .. } => "assign-hash",
+        Op::Assign { payload: Payload::ZSet(_), .. } => "assign-zset",
+        Op::Fields(FieldOp::Put(_)) => "field-put",
+        Op::Fields(FieldOp::Remove(_)) => "field-remove",
+        Op::Fields(FieldOp::Delta { .. }) => "field-delta",
+        Op::Fields(FieldOp::DeltaFloat { .. }) => "field-delta-float",
+        Op::Scores(ScoreOp::Put(_)) => "score-put",
+        Op::Scores(ScoreOp::Add(_)) => "score-add",
+        Op::Scores(ScoreOp::Max(_)) => "score-max",
+        Op::Scores(ScoreOp::Min(_)) => "score-min",
+        Op::Scores(ScoreOp::Remove(_)) => "score-remove",
         Op::Reset => "reset",
         Op::Delta(_) => "delta",
         Op::DeltaFloat(_) => "delta-float",

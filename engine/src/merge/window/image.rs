@@ -3,23 +3,34 @@
 use proto::varint;
 use smallvec::SmallVec;
 
-use super::{AddMap, Adds, Base, Root, Window};
+use super::{Base, Root, Window};
 use crate::effect::Expiry;
 use crate::image::bytes::{Fields, put_expiry, put_id, put_u64, put_value};
 use crate::merge::causal::{Causal, Meta, Shared};
+use crate::merge::elements::{Element, Elements, Write};
 use crate::merge::text::Update;
 use crate::number::LongDouble;
-use crate::state::value::{Kind, Value};
+use crate::state::value::{Item, Kind, Value};
 
 const EXPLICIT: u8 = 1;
 const SPLIT: u8 = 2;
 const BASE: u8 = 4;
 const BASE_EXPIRY: u8 = 8;
+/// Elements of other kinds than sets follow those of sets.
+const MORE_ELEMENTS: u8 = 16;
 
 const DELTA: u8 = 1;
 const DELTA_FLOAT: u8 = 2;
 const APPEND: u8 = 3;
 const OVERLAY: u8 = 4;
+const PUT: u8 = 8;
+const ADD: u8 = 9;
+const MAX: u8 = 10;
+const MIN: u8 = 11;
+
+const MEMBER: u8 = 1;
+const FIELD: u8 = 2;
+const SCORE: u8 = 3;
 
 impl Window {
     /// Appends everything there is to know.
@@ -29,7 +40,8 @@ impl Window {
             flag(self.explicit, EXPLICIT)
                 | flag(self.split, SPLIT)
                 | flag(matches!(self.base, Base::Live(_)), BASE)
-                | flag(self.base_expiry.is_some(), BASE_EXPIRY),
+                | flag(self.base_expiry.is_some(), BASE_EXPIRY)
+                | flag(self.elements.0.iter().any(|g| g.kind != Kind::Set), MORE_ELEMENTS),
         );
         put_u64(out, self.latest.0);
         put_id(out, self.last);
@@ -57,12 +69,30 @@ impl Window {
             meta.encode(out);
             put_update(out, update);
         }
-        varint::put(out, self.adds.len() as u64);
-        for (member, adds) in &self.adds {
+        let sets = self.elements.of(Kind::Set);
+        varint::put(out, sets.map_or(0, |sets| sets.len()) as u64);
+        for (member, element) in sets.into_iter().flatten() {
             varint::put_bytes(out, member);
-            out.push(u8::from(adds.in_root));
-            varint::put(out, adds.dots.len() as u64);
-            adds.dots.iter().for_each(|dot| dot.encode(out));
+            out.push(u8::from(element.below.is_some()));
+            varint::put(out, element.writes.len() as u64);
+            element.writes.iter().for_each(|(dot, _)| dot.encode(out));
+        }
+        let others = self.elements.0.iter().filter(|g| g.kind != Kind::Set);
+        if others.clone().next().is_some() {
+            varint::put(out, others.clone().count() as u64);
+        }
+        for group in others {
+            out.push(group.kind as u8);
+            varint::put(out, group.elements.len() as u64);
+            for (member, element) in &group.elements {
+                varint::put_bytes(out, member);
+                put_item(out, element.below.as_ref());
+                varint::put(out, element.writes.len() as u64);
+                for (meta, write) in &element.writes {
+                    meta.encode(out);
+                    put_write(out, write);
+                }
+            }
         }
     }
 
@@ -82,11 +112,12 @@ impl Window {
             expiries: SmallVec::new(),
             roots: SmallVec::new(),
             updates: Vec::new(),
-            adds: AddMap::default(),
+            elements: Elements::default(),
             explicit: flags & EXPLICIT != 0,
             split: flags & SPLIT != 0,
             latest,
             last,
+            passed: 0,
         };
         for _ in 0..fields.count()? {
             let meta = Meta::decode(fields, &mut shared)?;
@@ -104,15 +135,96 @@ impl Window {
         }
         for _ in 0..fields.count()? {
             let member = fields.bytes()?;
-            let in_root = fields.u8()? != 0;
-            let mut dots = SmallVec::new();
+            let below = (fields.u8()? != 0).then_some(Item::Member);
+            let mut writes = SmallVec::new();
             for _ in 0..fields.count()? {
-                dots.push(Meta::decode(fields, &mut shared)?);
+                writes.push((Meta::decode(fields, &mut shared)?, Write::Put(Item::Member)));
             }
-            window.adds.insert(member.into(), Adds { in_root, dots });
+            window.elements.make(Kind::Set).insert(member.into(), Element { below, writes });
+        }
+        let groups = if flags & MORE_ELEMENTS != 0 { fields.count()? } else { 0 };
+        for _ in 0..groups {
+            let kind = Kind::from_bits(fields.u8()?)?;
+            for _ in 0..fields.count()? {
+                let member = fields.bytes()?;
+                let below = take_item(fields)?;
+                let mut writes = SmallVec::new();
+                for _ in 0..fields.count()? {
+                    let meta = Meta::decode(fields, &mut shared)?;
+                    writes.push((meta, take_write(fields)?));
+                }
+                window.elements.make(kind).insert(member.into(), Element { below, writes });
+            }
         }
         Some(window)
     }
+}
+
+fn put_item(out: &mut Vec<u8>, item: Option<&Item>) {
+    match item {
+        None => out.push(0),
+        Some(Item::Member) => out.push(MEMBER),
+        Some(Item::Field(value)) => {
+            out.push(FIELD);
+            varint::put_bytes(out, value);
+        }
+        Some(Item::Score(score)) => {
+            out.push(SCORE);
+            put_u64(out, score.to_bits());
+        }
+    }
+}
+
+fn take_item(fields: &mut Fields<'_>) -> Option<Option<Item>> {
+    Some(match fields.u8()? {
+        0 => None,
+        MEMBER => Some(Item::Member),
+        FIELD => Some(Item::Field(fields.bytes()?.into())),
+        SCORE => Some(Item::Score(fields.score()?)),
+        _ => return None,
+    })
+}
+
+fn put_write(out: &mut Vec<u8>, write: &Write) {
+    let mut number = |tag: u8, n: f64| {
+        out.push(tag);
+        put_u64(out, n.to_bits());
+    };
+    match write {
+        Write::Add(n) => number(ADD, *n),
+        Write::Max(n) => number(MAX, *n),
+        Write::Min(n) => number(MIN, *n),
+        Write::Put(item) => {
+            out.push(PUT);
+            put_item(out, Some(item));
+        }
+        Write::Delta(n) => {
+            out.push(DELTA);
+            varint::put(out, varint::zigzag(*n));
+        }
+        Write::DeltaFloat(n) => {
+            out.push(DELTA_FLOAT);
+            out.extend_from_slice(&n.to_bytes());
+        }
+    }
+}
+
+fn take_write(fields: &mut Fields<'_>) -> Option<Write> {
+    Some(match fields.u8()? {
+        PUT => Write::Put(take_item(fields)??),
+        DELTA => Write::Delta(varint::unzigzag(fields.varint()?)),
+        DELTA_FLOAT => Write::DeltaFloat(take_long_double(fields)?),
+        ADD => Write::Add(fields.score()?),
+        MAX => Write::Max(fields.score()?),
+        MIN => Write::Min(fields.score()?),
+        _ => return None,
+    })
+}
+
+fn take_long_double(fields: &mut Fields<'_>) -> Option<LongDouble> {
+    let (number, rest) = fields.0.split_first_chunk::<10>()?;
+    fields.0 = rest;
+    LongDouble::from_bytes(*number)
 }
 
 fn put_payload(out: &mut Vec<u8>, payload: Option<&Value>) {
@@ -156,11 +268,7 @@ fn put_update(out: &mut Vec<u8>, update: &Update) {
 fn take_update(fields: &mut Fields<'_>) -> Option<Update> {
     Some(match fields.u8()? {
         DELTA => Update::Delta(varint::unzigzag(fields.varint()?)),
-        DELTA_FLOAT => {
-            let (number, rest) = fields.0.split_first_chunk::<10>()?;
-            fields.0 = rest;
-            Update::DeltaFloat(LongDouble::from_bytes(*number)?)
-        }
+        DELTA_FLOAT => Update::DeltaFloat(take_long_double(fields)?),
         APPEND => Update::Append(fields.bytes()?.into()),
         OVERLAY => {
             let base = Some(fields.id()?).filter(|id| *id != proto::EffectId::NONE);

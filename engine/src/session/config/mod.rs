@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::core::{POLICIES, Policy};
 use crate::glob;
 use crate::state::access::Lfu;
+use crate::state::limits;
 use settings::{Change, SETTINGS};
 pub use value::{OutputLimit, parse_bytes};
 
@@ -204,7 +205,11 @@ impl Config {
                 live.output_soft.store(normal.soft, Relaxed);
                 live.output_soft_seconds.store(normal.seconds, Relaxed);
             }
-            _ => {}
+            name => {
+                if let Some(limit) = limits::LIMITS.iter().find(|limit| limit.name == name) {
+                    limit.set(usize::try_from(number()).unwrap_or(usize::MAX));
+                }
+            }
         }
     }
 }

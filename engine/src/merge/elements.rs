@@ -1,0 +1,326 @@
+//! Live effects on single elements of collections: members, fields, scores.
+//!
+//! SEMANTICS §1 per element: the latest of the assignments that nobody's assignment or remove saw, over what lies below, and on
+//! top of it the changes (deltas, maxima, minima) that nobody's assignment or remove saw, in fork-choice order.
+
+use hashbrown::HashMap;
+use proto::{Frontier, Hlc, NodeId};
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use super::causal::Meta;
+use super::text::{self, Update};
+use crate::effect::fork::fork_choice_cmp;
+use crate::effect::{FieldOp, Op, ScoreOp};
+use crate::number::LongDouble;
+use crate::state::value::{Item, Kind, Value};
+
+/// Stable changes of one element are worked in while others stay once there are so many.
+const CHANGES_KEPT: usize = 8;
+
+/// What an effect makes of one element.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Write {
+    Put(Item),
+    /// On a field's number.
+    Delta(i64),
+    DeltaFloat(LongDouble),
+    /// On a score.
+    Add(f64),
+    Max(f64),
+    Min(f64),
+}
+
+impl Write {
+    fn is_put(&self) -> bool {
+        matches!(self, Write::Put(_))
+    }
+
+    /// Applies it to what is there.
+    pub fn apply(&self, value: &mut Option<Item>) {
+        let delta = match self {
+            Write::Put(item) => {
+                *value = Some(item.clone());
+                return;
+            }
+            Write::Delta(n) => Update::Delta(*n),
+            Write::DeltaFloat(n) => Update::DeltaFloat(*n),
+            Write::Add(n) => return score(value, *n, |score| score + n),
+            Write::Max(n) => return score(value, *n, |score| score.max(*n)),
+            Write::Min(n) => return score(value, *n, |score| score.min(*n)),
+        };
+        let mut text = match value.take() {
+            Some(Item::Field(bytes)) => Some(bytes.into_vec()),
+            _ => None,
+        };
+        text::apply(&mut text, &delta);
+        *value = text.map(|bytes| Item::Field(bytes.into()));
+    }
+}
+
+/// A sum that is no number leaves the score as it was.
+fn score(value: &mut Option<Item>, alone: f64, change: impl Fn(f64) -> f64) {
+    match value {
+        Some(Item::Score(score)) => {
+            let changed = change(*score);
+            if !changed.is_nan() {
+                *score = changed;
+            }
+        }
+        _ => *value = Some(Item::Score(alone)),
+    }
+}
+
+/// What an effect does to one element.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Change {
+    Write(Write),
+    Remove,
+}
+
+/// The kind of collection on whose elements an effect works.
+pub fn kind_of(op: &Op<'_>) -> Option<Kind> {
+    match op {
+        Op::MemberAdd(_) | Op::MemberRemove(_) => Some(Kind::Set),
+        Op::Fields(_) => Some(Kind::Hash),
+        Op::Scores(_) => Some(Kind::ZSet),
+        _ => None,
+    }
+}
+
+/// The effect takes elements away and makes none.
+pub fn removes(op: &Op<'_>) -> bool {
+    matches!(op, Op::MemberRemove(_) | Op::Fields(FieldOp::Remove(_)) | Op::Scores(ScoreOp::Remove(_)))
+}
+
+/// Visits what an effect does to each element it names. An element named twice is as the last naming leaves it.
+pub fn each_change(op: &Op<'_>, visit: &mut dyn FnMut(&[u8], Change)) {
+    match op {
+        Op::MemberAdd(members) => {
+            members.iter().for_each(|m| visit(m, Change::Write(Write::Put(Item::Member))))
+        }
+        Op::MemberRemove(members)
+        | Op::Fields(FieldOp::Remove(members))
+        | Op::Scores(ScoreOp::Remove(members)) => members.iter().for_each(|m| visit(m, Change::Remove)),
+        Op::Fields(FieldOp::Put(pairs)) => {
+            let mut pairs = pairs.iter();
+            while let (Some(field), Some(value)) = (pairs.next(), pairs.next()) {
+                visit(field, Change::Write(Write::Put(Item::Field(value.into()))));
+            }
+        }
+        Op::Fields(FieldOp::Delta { field, by }) => visit(field, Change::Write(Write::Delta(*by))),
+        Op::Fields(FieldOp::DeltaFloat { field, by }) => visit(field, Change::Write(Write::DeltaFloat(*by))),
+        Op::Scores(ScoreOp::Put(scores)) => {
+            scores.iter().for_each(|(s, m)| visit(m, Change::Write(Write::Put(Item::Score(s)))));
+        }
+        Op::Scores(ScoreOp::Add(scores)) => {
+            scores.iter().for_each(|(s, m)| visit(m, Change::Write(Write::Add(s))))
+        }
+        Op::Scores(ScoreOp::Max(scores)) => {
+            scores.iter().for_each(|(s, m)| visit(m, Change::Write(Write::Max(s))))
+        }
+        Op::Scores(ScoreOp::Min(scores)) => {
+            scores.iter().for_each(|(s, m)| visit(m, Change::Write(Write::Min(s))))
+        }
+        _ => {}
+    }
+}
+
+type Rank = (Hlc, NodeId);
+
+/// What live writes make of what lies below them.
+pub fn resolve<'w>(
+    below: Option<Item>,
+    writes: impl Iterator<Item = (Rank, &'w Write)> + Clone,
+) -> Option<Item> {
+    let puts = writes.clone().filter(|w| w.1.is_put());
+    let mut value = match puts.max_by(|a, b| fork_choice_cmp(a.0, b.0)) {
+        Some((_, Write::Put(item))) => Some(item.clone()),
+        _ => below,
+    };
+    let mut changes: SmallVec<[(Rank, &Write); 4]> = writes.filter(|w| !w.1.is_put()).collect();
+    changes.sort_by(|a, b| fork_choice_cmp(a.0, b.0));
+    changes.iter().for_each(|(_, change)| change.apply(&mut value));
+    value
+}
+
+/// Live effects on one element.
+pub struct Element {
+    /// Lean only: what the value below has under this name.
+    pub below: Option<Item>,
+    pub writes: SmallVec<[(Meta, Write); 1]>,
+}
+
+impl Element {
+    /// What it comes to above `below`, of the writes not older than `cut_ms`.
+    pub fn over(&self, below: Option<Item>, cut_ms: u64) -> Option<Item> {
+        let alive = self.writes.iter().filter(move |w| w.0.hlc.ms() >= cut_ms);
+        resolve(below, alive.map(|(meta, write)| (meta.rank(), write)))
+    }
+
+    /// What a lean window shows.
+    pub fn shown(&self) -> Option<Item> {
+        self.over(self.below.clone(), 0)
+    }
+
+    pub fn write(&mut self, meta: &Meta, write: Write) {
+        if write.is_put() {
+            self.writes.retain(|w| !meta.saw(w.0.id) && w.0.id != meta.id);
+        }
+        self.writes.push((meta.clone(), write));
+    }
+
+    /// Works stable writes into what lies below. True when it did.
+    fn prune(&mut self, kind: Kind, stable: &Frontier) -> bool {
+        let is_stable = |w: &(Meta, Write)| stable.contains(w.0.id);
+        if kind != Kind::Set && !self.writes.iter().all(is_stable) {
+            // Others stay: only what all of them saw may go below them.
+            let (below, above): (Vec<_>, Vec<_>) = self.writes.iter().partition(|w| is_stable(w));
+            let seen = below.iter().all(|b| above.iter().all(|a| a.0.saw(b.0.id)));
+            if below.len() < CHANGES_KEPT || !seen {
+                return false;
+            }
+        }
+        // A member of a set is there or not: its adds go one by one.
+        let before = self.writes.len();
+        let (writes, stay) = std::mem::take(&mut self.writes).into_iter().partition(is_stable);
+        self.writes = stay;
+        let sunk = Element { below: self.below.take(), writes };
+        self.below = sunk.shown();
+        self.writes.len() < before
+    }
+}
+
+pub type ElementMap = HashMap<Box<[u8]>, Element, Xxh3DefaultBuilder>;
+
+/// Live effects on elements of one kind of collection.
+pub struct Group {
+    pub kind: Kind,
+    pub elements: ElementMap,
+}
+
+/// Live effects on elements, by kind. No group is empty, and no element without a write.
+#[derive(Default)]
+pub struct Elements(pub SmallVec<[Box<Group>; 1]>);
+
+impl Elements {
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|g| g.elements.len()).sum()
+    }
+
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub fn of(&self, kind: Kind) -> Option<&ElementMap> {
+        self.0.iter().find(|g| g.kind == kind).map(|g| &g.elements)
+    }
+
+    pub fn get_mut(&mut self, kind: Kind) -> Option<&mut ElementMap> {
+        self.0.iter_mut().find(|g| g.kind == kind).map(|g| &mut g.elements)
+    }
+
+    /// The elements of a kind, made if there are none: the caller adds one.
+    pub fn make(&mut self, kind: Kind) -> &mut ElementMap {
+        let at = self.0.iter().position(|g| g.kind == kind).unwrap_or_else(|| {
+            self.0.push(Box::new(Group { kind, elements: ElementMap::default() }));
+            self.0.len() - 1
+        });
+        &mut self.0[at].elements
+    }
+
+    /// Takes a group away that became empty.
+    pub fn tidy(&mut self) {
+        self.0.retain(|g| !g.elements.is_empty());
+    }
+
+    pub fn metas(&self) -> impl Iterator<Item = &Meta> {
+        let elements = self.0.iter().flat_map(|g| g.elements.values());
+        elements.flat_map(|e| e.writes.iter().map(|w| &w.0))
+    }
+
+    pub fn cancel(&mut self, cancels: &impl Fn(&Meta) -> bool) {
+        for group in &mut self.0 {
+            group.elements.retain(|_, element| {
+                element.writes.retain(|w| !cancels(&w.0));
+                !element.writes.is_empty()
+            });
+        }
+        self.tidy();
+    }
+
+    /// Nothing lies below any more.
+    pub fn nothing_below(&mut self) {
+        self.0.iter_mut().flat_map(|g| g.elements.values_mut()).for_each(|e| e.below = None);
+    }
+
+    /// Lean, without a root: stable writes join the value below, element by element. True when any did.
+    pub fn prune(&mut self, stable: &Frontier) -> bool {
+        let mut joined = false;
+        for group in &mut self.0 {
+            let kind = group.kind;
+            group.elements.retain(|_, element| {
+                joined |= element.prune(kind, stable);
+                !element.writes.is_empty()
+            });
+        }
+        self.tidy();
+        joined
+    }
+
+    /// Takes a lean window's elements off its visible value: what lies below is left.
+    pub fn uncover(&self, visible: &mut Value) {
+        let Some(elements) = self.of(visible.kind()) else { return };
+        for (member, element) in elements {
+            match &element.below {
+                Some(item) => visible.put_item(member, item),
+                None => visible.remove_item(member),
+            }
+        }
+    }
+
+    /// Lays the elements of a value's kind over it, leaving out what is older than `cut_ms`.
+    pub fn cover(&self, value: &mut Value, cut_ms: u64) {
+        let Some(elements) = self.of(value.kind()) else { return };
+        for (member, element) in elements {
+            if element.writes.iter().any(|w| w.0.hlc.ms() >= cut_ms) {
+                show(value, member, element.over(value.item(member), cut_ms));
+            }
+        }
+    }
+}
+
+/// Makes an element what it comes to.
+pub fn show(value: &mut Value, member: &[u8], item: Option<Item>) {
+    match item {
+        Some(item) => value.put_item(member, &item),
+        None => value.remove_item(member),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(below: Option<Item>, writes: &[(u64, Write)]) -> Option<Item> {
+        resolve(below, writes.iter().map(|(hlc, write)| ((Hlc(*hlc), NodeId(1)), write)))
+    }
+
+    #[test]
+    fn the_latest_assignment_lies_under_every_change() {
+        let field = |text: &str| Item::Field(text.as_bytes().into());
+        let writes = [(3, Write::Delta(1)), (5, Write::Put(field("10"))), (4, Write::Put(field("7")))];
+        assert_eq!(item(Some(field("2")), &writes), Some(field("11")));
+        assert_eq!(item(Some(field("abc")), &[(3, Write::Delta(1))]), Some(field("abc")));
+        assert_eq!(item(None, &[(3, Write::Delta(-4))]), Some(field("-4")));
+    }
+
+    #[test]
+    fn scores_are_raised_and_lowered_in_order_and_never_no_number() {
+        let writes = [(1, Write::Max(5.0)), (2, Write::Add(1.0)), (3, Write::Min(2.0))];
+        assert_eq!(item(Some(Item::Score(1.0)), &writes), Some(Item::Score(2.0)));
+        assert_eq!(item(None, &[(1, Write::Max(-5.0))]), Some(Item::Score(-5.0)));
+        let infinite = Some(Item::Score(f64::INFINITY));
+        assert_eq!(item(infinite.clone(), &[(1, Write::Add(f64::NEG_INFINITY))]), infinite);
+    }
+}
