@@ -6,7 +6,7 @@
 //!
 //! | level | adds |
 //! |---|---|
-//! | 1 | strings, sets, keys, expiry, databases; batches; acks, members |
+//! | 1 | strings, sets, hashes, sorted sets, keys, expiry, databases; batches; acks, members |
 //! | 2 | streams by request and what a node reaches (frames 5 and 6): one copy of each effect per remote region |
 
 /// The oldest level; also what a member that never said one is taken for.
