@@ -17,7 +17,7 @@ pub fn options(args: &[&[u8]], is_word: impl Fn(&[u8]) -> bool) -> Result<Option
     match rest {
         [] => Ok(Some((count, false))),
         [word] if is_word(word) => {
-            if count < -i64::MAX / 2 || count > i64::MAX / 2 {
+            if !(-i64::MAX / 2..=i64::MAX / 2).contains(&count) {
                 return Err(Refusal::OutOfRange);
             }
             Ok(Some((count, true)))

@@ -208,6 +208,10 @@ impl Elements {
         self.0.iter().map(|g| g.elements.len()).sum()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn clear(&mut self) {
         self.0.clear();
     }

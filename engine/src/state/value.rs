@@ -170,7 +170,7 @@ impl ValueRef<'_> {
 
     /// A collection whose last element went is no value.
     pub fn is_empty_collection(&self) -> bool {
-        self.len() == 0
+        self.is_empty()
     }
 
     pub fn item(&self, member: &[u8]) -> Option<Item> {

@@ -140,7 +140,7 @@ pub fn zadd(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Res
     if o.nx && o.xx {
         return Err(Refusal::Text("ERR XX and NX options at the same time are not compatible"));
     }
-    if o.gt && o.nx || o.lt && o.nx || o.gt && o.lt {
+    if (o.gt || o.lt) && o.nx || o.gt && o.lt {
         return Err(Refusal::Text("ERR GT, LT, and/or NX options at the same time are not compatible"));
     }
     if o.increment && rest.len() > 2 {
