@@ -11,7 +11,7 @@ const REPEAT: Duration = Duration::from_secs(30);
 /// A kind of refusal since the start of the process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Alarm {
-    /// `wrong_secret`, `clock_ahead`, `duplicate_node`, `version`, `rewound`, `malformed`, `local`.
+    /// `wrong_secret`, `clock_ahead`, `duplicate_node`, `version`, `level`, `refused`, `rewound`, `malformed`, `local`, `dns`.
     pub name: &'static str,
     pub count: u64,
     /// The latest one in words.

@@ -2,7 +2,8 @@
 //!
 //! While a name has no healthy link a new attempt starts every [`PACE`], beside those under way: after a cut the first
 //! packets through are never more than one pace away. A peer that refuses us is asked ever more rarely. Names are resolved
-//! again for each attempt. Of two nodes that know each other the higher id waits a moment, so that mostly one connection is
+//! again for each attempt, so a node that is alone finds the cluster wherever its names lead by then; while some of what a name
+//! leads to is linked, the rest is looked for less often. Of two nodes that know each other the higher id waits a moment, so that mostly one connection is
 //! made, not two.
 
 use std::collections::HashMap;
@@ -26,9 +27,10 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 const OVERLAP_MAX: u32 = 7;
 /// After refusals, doubling up to this.
 const REFUSED_MAX: Duration = Duration::from_secs(5);
-const RESOLVE_MAX: Duration = Duration::from_secs(2);
-/// Of one name.
-const ADDRS_MAX: usize = 16;
+/// One question to a name server, attempts included.
+pub(crate) const RESOLVE_MAX: Duration = Duration::from_secs(2);
+/// Between attempts at a name that leads to some linked nodes and some others.
+const PARTLY_PACE: Duration = Duration::from_secs(5);
 /// A linked name is resolved again this often: it may name more nodes by then.
 const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 /// The higher node id's first attempt.
@@ -37,6 +39,25 @@ const YIELD: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A link that ended sooner counts as a failure.
 const LASTING: Duration = Duration::from_secs(2);
+
+/// A name that is joined, for INFO.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JoinStatus {
+    pub name: String,
+    /// Where it led when it was last resolved.
+    pub addrs: Vec<SocketAddr>,
+    /// Everything it leads to is linked, or ourselves.
+    pub linked: bool,
+    /// Why not, as far as it is known.
+    pub reason: String,
+}
+
+impl JoinStatus {
+    /// Not looked at yet.
+    pub(crate) fn new(name: &str) -> Self {
+        Self { name: name.into(), addrs: Vec::new(), linked: false, reason: String::new() }
+    }
+}
 
 struct Name {
     next: Instant,
@@ -69,6 +90,7 @@ pub(crate) async fn run(shared: Arc<Shared>, join: Vec<String>) {
     let mut attempts: JoinSet<Outcome> = JoinSet::new();
     loop {
         plan(&shared, &join, &mut names, &mut attempts);
+        tell(&shared, &join, &names);
         tokio::select! {
             () = shared.links_changed.notified() => {}
             Some(done) = attempts.join_next() => {
@@ -124,10 +146,27 @@ fn plan(
         if (healthy && !stale) || now < state.next || state.running >= OVERLAP_MAX {
             continue;
         }
-        state.next = now + jittered(PACE);
+        let partly =
+            member.is_none() && state.resolved.iter().any(|a| shared.registry.lock().needs_no_dial(*a));
+        state.next = now + jittered(if partly { PARTLY_PACE } else { PACE });
         state.running += 1;
         attempts.spawn(attempt(shared.clone(), name.clone()));
     }
+}
+
+/// Leaves word of the joined names for INFO.
+fn tell(shared: &Shared, join: &[String], names: &HashMap<String, Name>) {
+    let reasons = shared.reasons.lock();
+    let told = join.iter().map(|name| {
+        let state = names.get(name);
+        JoinStatus {
+            name: name.clone(),
+            addrs: state.map_or_else(Vec::new, |s| s.resolved.clone()),
+            linked: state.is_some_and(|s| s.healthy),
+            reason: reasons.get(name).cloned().unwrap_or_default(),
+        }
+    });
+    *shared.joins.lock() = told.collect();
 }
 
 fn is_healthy(shared: &Shared, name: &str, member: Option<&Member>, state: &Name) -> bool {
@@ -165,13 +204,13 @@ async fn attempt(shared: Arc<Shared>, name: String) -> Outcome {
         failure: Some(failure),
         refused: false,
     };
-    let mut resolved: Vec<SocketAddr> = match timeout(RESOLVE_MAX, tokio::net::lookup_host(&name)).await {
-        Ok(Ok(addrs)) => addrs.take(ADDRS_MAX).collect(),
-        Ok(Err(error)) => return failed(format!("resolving {name}: {error}")),
-        Err(_) => return failed(format!("resolving {name}: no answer")),
+    let resolved = match shared.resolver.resolve(&name).await {
+        Ok(addrs) => addrs,
+        Err(error) => {
+            shared.alarms.raise("dns", format!("{name} cannot be resolved: {error}"));
+            return failed(error.to_string());
+        }
     };
-    resolved.sort_unstable();
-    resolved.dedup();
     let mut dials = JoinSet::new();
     for &addr in &resolved {
         if !shared.registry.lock().needs_no_dial(addr) {

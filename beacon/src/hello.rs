@@ -33,6 +33,8 @@ pub struct Hello {
     pub hlc: Hlc,
     /// Random per process.
     pub process: u64,
+    /// What every member knows, as far as the sender has met them; what they may have written.
+    pub cluster_level: u32,
 }
 
 /// What both ends agreed on.
@@ -51,6 +53,8 @@ pub enum Refused {
     Ourselves,
     #[error("peer protocol {ours_min}-{ours_max} is spoken here, the peer speaks {theirs_min}-{theirs_max}")]
     Version { ours_min: u32, ours_max: u32, theirs_min: u32, theirs_max: u32 },
+    #[error("{addr} knows feature level {knows}, its cluster is at {cluster} already: upgrade it")]
+    Level { addr: String, knows: u32, cluster: u32 },
     #[error("node id {node} is in use at {addr}: was a data directory copied?")]
     DuplicateNode { node: proto::NodeId, addr: String },
     #[error(
@@ -69,6 +73,7 @@ impl Refused {
         match self {
             Refused::Ourselves => "self",
             Refused::Version { .. } => "version",
+            Refused::Level { .. } => "level",
             Refused::DuplicateNode { .. } => "duplicate_node",
             Refused::ClockAhead { .. } => "clock_ahead",
             Refused::Message(_) | Refused::Protobuf(_) => "malformed",
@@ -87,6 +92,7 @@ impl Hello {
             members: self.members.iter().take(message::MEMBERS_MAX).map(message::put_member).collect(),
             hlc: self.hlc.0,
             process: self.process,
+            cluster_level: self.cluster_level,
         }
         .encode_to_vec()
     }
@@ -102,6 +108,7 @@ impl Hello {
             members: message::take_members(hello.members)?,
             hlc: Hlc(hello.hlc),
             process: hello.process,
+            cluster_level: hello.cluster_level,
         })
     }
 
@@ -122,6 +129,15 @@ impl Hello {
         let theirs = &self.member;
         if theirs.node == ours.member.node || theirs.directory == ours.member.directory {
             return Err(Refused::DuplicateNode { node: theirs.node, addr: ours.member.addr.clone() });
+        }
+        // A node that has met nobody has nothing that a peer must know.
+        let met = |hello: &Hello| hello.members.len() > 1;
+        for (older, newer) in [(self, ours), (ours, self)] {
+            let knows = older.member.level.max(LEVEL_FIRST);
+            if met(newer) && knows < newer.cluster_level {
+                let (addr, cluster) = (older.member.addr.clone(), newer.cluster_level);
+                return Err(Refused::Level { addr, knows, cluster });
+            }
         }
         let ahead_ms = self.hlc.ms().saturating_sub(wall_ms);
         if ahead_ms > AHEAD_MS_MAX {
@@ -155,6 +171,7 @@ mod tests {
             members: vec![],
             hlc: Hlc::from_ms(10_000),
             process: id,
+            cluster_level: 1,
         }
     }
 
@@ -180,6 +197,22 @@ mod tests {
             Err(Refused::ClockAhead { addr: b.member.addr.clone(), ahead_ms: 501 })
         );
         assert!(b.judge(&a, 99_000).is_ok(), "a peer behind refuses us, not we it");
+    }
+
+    #[test]
+    fn a_program_that_knows_less_than_the_cluster_is_refused_once_there_is_one() {
+        let older = Hello { member: Member { level: 1, ..hello(1).member }, ..hello(1) };
+        let alone = Hello { cluster_level: 2, members: vec![hello(2).member], ..hello(2) };
+        assert_eq!(older.judge(&alone, 10_000).unwrap().level, 1, "nobody has met anybody");
+        let met = Hello { members: vec![hello(2).member, hello(3).member], ..alone };
+        let refused = older.judge(&met, 10_000).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "10.0.0.1:7379 knows feature level 1, its cluster is at 2 already: upgrade it"
+        );
+        assert_eq!(met.judge(&older, 10_000).unwrap_err(), refused, "the same words at both ends");
+        let upgraded = hello(1);
+        assert_eq!(upgraded.judge(&met, 10_000).unwrap().level, 2);
     }
 
     #[test]

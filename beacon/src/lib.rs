@@ -16,6 +16,7 @@ pub mod acks;
 mod alarm;
 pub mod cursors;
 mod dial;
+pub mod dns;
 pub mod frame;
 pub mod hello;
 mod link;
@@ -28,6 +29,7 @@ mod sent;
 mod streams;
 
 pub use alarm::Alarm;
+pub use dial::JoinStatus;
 pub use node::{Beacon, BeaconConfig, BeaconError, Notifier};
 pub use quic::identity::{IdentityError, WRONG_SECRET};
 pub use registry::{Admitted, LinkState, LinkStatus, Linked, Registry, SILENT};

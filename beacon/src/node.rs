@@ -17,6 +17,8 @@ use tokio::sync::futures::Notified;
 use tokio::task::JoinSet;
 
 use crate::alarm::{Alarm, Alarms};
+use crate::dial::JoinStatus;
+use crate::dns::Resolver;
 use crate::link::{self, Link, close};
 use crate::quic::identity::{Identity, IdentityError};
 use crate::quic::transport;
@@ -30,6 +32,9 @@ const STEP_EVERY_ALONE: Duration = Duration::from_millis(200);
 const STEP_PAUSE: Duration = Duration::from_millis(2);
 /// A member that nobody reached for so long is told as down.
 const DOWN_MS: u64 = 5_000;
+/// Peers that have not everything by then get the rest when the node is back.
+const DRAIN_MAX: Duration = Duration::from_secs(1);
+const DRAIN_LOOK: Duration = Duration::from_millis(5);
 /// A goodbye that peers do not hear costs them only a timeout.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
@@ -40,8 +45,10 @@ pub struct BeaconConfig {
     pub bind: SocketAddr,
     /// Shared by all nodes of the cluster; not empty.
     pub secret: Vec<u8>,
-    /// `host:port` of nodes to find the cluster by; our own may be among them.
+    /// `host:port`, names and SRV names of nodes to find the cluster by (see [`crate::dns`]); our own may be among them.
     pub join: Vec<String>,
+    /// Name servers to ask in place of the operating system's.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +92,9 @@ pub(crate) struct Shared {
     /// Nodes that said goodbye and were not linked since.
     pub left: Mutex<BTreeSet<NodeId>>,
     pub sent: Sent,
+    pub resolver: Resolver,
+    /// What is joined and how it stands; written by the dialler.
+    pub joins: Mutex<Vec<JoinStatus>>,
     /// Why a name could not be dialled lately; written by the dialler.
     pub reasons: Mutex<HashMap<String, String>>,
     started: Instant,
@@ -141,6 +151,8 @@ impl Beacon {
             detector: Mutex::new(Detector::new(DOWN_MS)),
             left: Mutex::default(),
             sent: Sent::default(),
+            resolver: Resolver::new(&config.dns_servers, dial::RESOLVE_MAX),
+            joins: Mutex::new(config.join.iter().map(|name| JoinStatus::new(name)).collect()),
             reasons: Mutex::default(),
             started: Instant::now(),
             last_id: AtomicU64::new(0),
@@ -179,6 +191,11 @@ impl Beacon {
         links
     }
 
+    /// The names that are joined, and what became of each.
+    pub fn joins(&self) -> Vec<JoinStatus> {
+        self.shared.joins.lock().clone()
+    }
+
     /// How each other member can be reached, by node id.
     pub fn reachability(&self) -> Vec<MemberReach> {
         self.shared.detector.lock().list()
@@ -199,10 +216,23 @@ impl Beacon {
         self.shared.alarms.list()
     }
 
-    /// Says goodbye to all peers and stops.
+    /// Waits a moment for the linked peers to have what was written here, says goodbye to all and stops.
     pub async fn shutdown(mut self) {
+        let _ = tokio::time::timeout(DRAIN_MAX, self.drained()).await;
         self.stop();
         let _ = tokio::time::timeout(GOODBYE_MAX, self.shared.endpoint.wait_idle()).await;
+    }
+
+    /// Returns once every linked peer has said that it shows all of our own effects.
+    async fn drained(&self) {
+        loop {
+            let (node, own) = (self.shared.replica.member().node, self.shared.replica.ack().own);
+            let have = |link: &Arc<link::Link>| link.said().shown.seq(node) >= own;
+            if self.shared.registry.lock().links().filter(|l| l.is_healthy()).all(have) {
+                return;
+            }
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
     }
 
     fn stop(&mut self) {

@@ -115,9 +115,18 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_CLUSTER_SECRET_FILE", value_name = "FILE")]
     pub cluster_secret_file: Option<PathBuf>,
 
-    /// Nodes to join: host:port of their cluster ports; the other members are learned from them.
-    #[arg(long, env = "ATOLL_JOIN", value_name = "HOST:PORT,...", value_delimiter = ',')]
+    /// Nodes to join: host:port of their cluster ports, or DNS names; the other members are learned from them. Of NAME the SRV
+    /// records of _atoll._udp.NAME are taken, else its addresses with port 7379; a name that begins with _ is an SRV name.
+    #[arg(long, env = "ATOLL_JOIN", value_name = "HOST:PORT|NAME,...", value_delimiter = ',')]
     pub join: Option<Vec<String>>,
+
+    /// Name servers for the names to join, in place of the operating system's; port 53 if none is given.
+    #[arg(long, env = "ATOLL_DNS_SERVER", value_name = "ADDRESS[:PORT],...", value_delimiter = ',')]
+    pub dns_server: Option<Vec<String>>,
+
+    /// Newest feature level that this node says it knows: hold a cluster of mixed versions back [default: the program's own].
+    #[arg(long, env = "ATOLL_FEATURE_LEVEL", value_name = "LEVEL")]
+    pub feature_level: Option<u32>,
 
     /// What a partition means for keys that no rule names: safe (ordered by quorum) or unsafe (always on, merges later)
     /// [default: safe].
@@ -163,6 +172,8 @@ impl ServeArgs {
             cluster_secret: self.cluster_secret.or(other.cluster_secret),
             cluster_secret_file: self.cluster_secret_file.or(other.cluster_secret_file),
             join: self.join.or(other.join),
+            dns_server: self.dns_server.or(other.dns_server),
+            feature_level: self.feature_level.or(other.feature_level),
             default_mode: self.default_mode.or(other.default_mode),
             rule: self.rule.or(other.rule),
             log_format: self.log_format.or(other.log_format),

@@ -35,8 +35,12 @@ pub fn start(
         .enable_all()
         .build()
         .map_err(StartError::io("starting the links' runtime"))?;
-    let settings =
-        BeaconConfig { bind, secret: cluster.secret.clone().into_bytes(), join: cluster.join.clone() };
+    let settings = BeaconConfig {
+        bind,
+        secret: cluster.secret.clone().into_bytes(),
+        join: cluster.join.clone(),
+        dns_servers: cluster.dns_servers.clone(),
+    };
     let started = runtime.block_on(Beacon::start(settings, replica(engine)));
     let beacon = started.map_err(|error| StartError::Cluster(error.to_string()))?;
     let notifier = beacon.notifier();
@@ -96,6 +100,11 @@ fn link_lines(beacon: &Beacon) -> Vec<String> {
     let up = links.iter().filter(|link| link.state == beacon::LinkState::Up).count();
     let mut lines = vec![format!("links_up:{up}")];
     lines.extend(links.into_iter().enumerate().map(describe));
+    lines.extend(beacon.joins().into_iter().enumerate().map(|(i, join)| {
+        let addrs: Vec<String> = join.addrs.iter().map(ToString::to_string).collect();
+        let (name, linked) = (join.name, u8::from(join.linked));
+        format!("join{i}:name={name},linked={linked},addresses={},reason={}", addrs.join(" "), join.reason)
+    }));
     lines.extend(beacon.sent().into_iter().enumerate().map(|(i, sent)| {
         format!(
             "region{i}:name={},copies={:.3},sent_effects={},sent_batches={},sent_bytes={}",

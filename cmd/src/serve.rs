@@ -121,6 +121,7 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
         databases: config.databases,
         fsync: config.fsync,
         region: config.region.clone(),
+        level: config.feature_level,
         addr: config.cluster.as_ref().map_or_else(String::new, |c| c.advertise.clone()),
         expects_peers: config.cluster.as_ref().is_some_and(|c| !c.join.is_empty()),
         rules: config.rules.clone(),

@@ -1,8 +1,11 @@
 //! From flags, variables and file to one checked configuration.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use beacon::dns::Target;
 use engine::core::{Fsync, POLICIES};
+use engine::effect::level::{LEVEL, LEVEL_FIRST};
 use engine::safety::{Mode, RangeRule, RangeRules};
 use engine::session::parse_bytes;
 
@@ -53,6 +56,7 @@ pub struct ClusterConfig {
     pub advertise: String,
     pub secret: String,
     pub join: Vec<String>,
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// Everything a node needs to know.
@@ -76,6 +80,7 @@ pub struct NodeConfig {
     pub timeout_seconds: u32,
     pub requirepass: String,
     pub region: String,
+    pub feature_level: u32,
     pub cluster: Option<ClusterConfig>,
     pub rules: RangeRules,
     pub log_json: bool,
@@ -181,6 +186,12 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
     if region.is_empty() || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
         return invalid(format!("--region '{region}': letters, digits, '-', '_' and '.' only"));
     }
+    let feature_level = args.feature_level.unwrap_or(LEVEL);
+    if !(LEVEL_FIRST..=LEVEL).contains(&feature_level) {
+        return invalid(format!(
+            "--feature-level {feature_level}: this program knows {LEVEL_FIRST} to {LEVEL}"
+        ));
+    }
     let cluster = cluster(&args, &bind, port)?;
     if cluster.is_some()
         && let Some(what) = rules.first_safe()
@@ -208,6 +219,7 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         timeout_seconds: args.timeout.unwrap_or(0),
         requirepass: args.requirepass.unwrap_or_default(),
         region,
+        feature_level,
         cluster,
         rules,
         log_json,
@@ -231,6 +243,7 @@ fn cluster(args: &ServeArgs, bind: &str, port: u16) -> Result<Option<ClusterConf
             (!join.is_empty(), "--join"),
             (args.cluster_port.is_some(), "--cluster-port"),
             (args.cluster_advertise.is_some(), "--cluster-advertise"),
+            (args.dns_server.is_some(), "--dns-server"),
         ];
         return match given.iter().find(|g| g.0) {
             Some((_, flag)) => invalid(format!(
@@ -243,8 +256,12 @@ fn cluster(args: &ServeArgs, bind: &str, port: u16) -> Result<Option<ClusterConf
         return invalid("the cluster secret is shorter than 8 characters: choose a longer one".into());
     }
     for peer in &join {
-        check_host_port("--join", peer)?;
+        if let Err(error) = Target::parse(peer) {
+            return invalid(format!("--join: {error}"));
+        }
     }
+    let dns_servers: Result<Vec<SocketAddr>, StartError> =
+        args.dns_server.iter().flatten().map(|text| dns_server(text)).collect();
     let cluster_port = match (args.cluster_port, port) {
         (Some(port), _) => port,
         (None, 0) => 0,
@@ -258,7 +275,15 @@ fn cluster(args: &ServeArgs, bind: &str, port: u16) -> Result<Option<ClusterConf
         check_host_port("--cluster-advertise", advertise)?;
     }
     let advertise = advertise.unwrap_or_else(|| format!("{bind}:{cluster_port}"));
-    Ok(Some(ClusterConfig { port: cluster_port, advertise, secret, join }))
+    Ok(Some(ClusterConfig { port: cluster_port, advertise, secret, join, dns_servers: dns_servers? }))
+}
+
+fn dns_server(text: &str) -> Result<SocketAddr, StartError> {
+    let ip = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+    match text.parse::<SocketAddr>().or_else(|_| ip()) {
+        Ok(server) => Ok(server),
+        Err(_) => invalid(format!("--dns-server '{text}': an IP address, with or without a port")),
+    }
 }
 
 fn check_host_port(flag: &str, text: &str) -> Result<(), StartError> {
@@ -278,6 +303,8 @@ mod tests {
     #[test]
     fn wrong_and_contradictory_values_are_named() {
         let text = |t: &str| Some(t.to_string());
+        let level = ServeArgs { feature_level: Some(99), ..Default::default() };
+        assert!(refused(level).contains("--feature-level 99: this program knows 1 to"));
         let secret = text("long enough");
         assert!(
             refused(ServeArgs { appendfsync: text("sometimes"), ..Default::default() })
@@ -293,6 +320,11 @@ mod tests {
             ..Default::default()
         };
         assert!(refused(both).contains("both given"));
+        let clustered = ServeArgs { cluster_secret: secret.clone(), ..Default::default() };
+        let join = ServeArgs { join: Some(vec!["eu:port".into()]), ..clustered.clone() };
+        assert!(refused(join).contains("'eu:port' is no host:port"));
+        let server = ServeArgs { dns_server: Some(vec!["ns.example".into()]), ..clustered };
+        assert!(refused(server).contains("--dns-server 'ns.example'"));
         let safe = ServeArgs { cluster_secret: secret.clone(), ..Default::default() };
         assert!(refused(safe).contains("the default mode 'safe'"));
         let rule = ServeArgs {

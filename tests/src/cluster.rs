@@ -21,16 +21,24 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts `count` nodes on which every key merges; all but the first join the first. `args`: more flags of `atoll serve`.
+    /// Starts `count` nodes, each in a region of its own, on which every key merges; all but the first join the first. `args`:
+    /// more flags of `atoll serve`.
     pub fn start(count: usize, conditions: Conditions, args: &[&str]) -> Cluster {
+        let regions: Vec<String> = (0..count).map(|i| format!("r{i}")).collect();
+        let regions: Vec<&str> = regions.iter().map(String::as_str).collect();
+        Self::start_in(&regions, conditions, args)
+    }
+
+    /// As [`Cluster::start`], with a node in each of `regions`, which may repeat.
+    pub fn start_in(regions: &[&str], conditions: Conditions, args: &[&str]) -> Cluster {
         let mut cluster = Cluster { nodes: Vec::new(), proxies: Vec::new() };
-        for i in 0..count {
+        for (i, region) in regions.iter().enumerate() {
             let mut node = Server::stopped(&["--default-mode", "unsafe", "--cluster-secret", SECRET]);
             let target = SocketAddr::from(([127, 0, 0, 1], node.port() + 1000));
             let proxy = Proxy::start(target, 7 + i as u64).expect("a proxy");
             proxy.set(conditions);
             node.add_args(&["--cluster-advertise", &proxy.addr().to_string()]);
-            node.add_args(&["--region", &format!("r{i}")]);
+            node.add_args(&["--region", region]);
             node.add_args(args);
             if let Some(first) = cluster.proxies.first() {
                 node.add_args(&["--join", &first.addr().to_string()]);
@@ -45,6 +53,23 @@ impl Cluster {
     /// Packets that arrive from now on fare so, at every proxy.
     pub fn set(&self, conditions: Conditions) {
         self.proxies.iter().for_each(|proxy| proxy.set(conditions));
+    }
+
+    /// What happens to packets from node `from` to node `to` and back from now on, whoever dialled; `None`: as to all.
+    pub fn between(&self, from: usize, to: usize, conditions: Option<Conditions>) {
+        let source = |node: usize| SocketAddr::from(([127, 0, 0, 1], self.nodes[node].port() + 1000));
+        let turned = conditions.map(|c| Conditions { to: c.back, back: c.to });
+        self.proxies[to].set_peer(source(from), conditions);
+        self.proxies[from].set_peer(source(to), turned);
+    }
+
+    /// Cuts every path between nodes of `these` and the others, or heals them.
+    pub fn isolate(&self, these: &[usize], cut: bool) {
+        for a in these {
+            for b in (0..self.nodes.len()).filter(|b| !these.contains(b)) {
+                self.between(*a, b, cut.then(|| Conditions::default().cut()));
+            }
+        }
     }
 
     /// Waits until each node counts all others as up.

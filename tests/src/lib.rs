@@ -5,8 +5,10 @@
 pub mod batches;
 pub mod client;
 pub mod cluster;
+pub mod dns;
 pub mod log_effects;
 pub mod memory_disk;
+pub mod mixed;
 pub mod plans;
 pub mod proxy;
 pub mod race;

@@ -103,6 +103,8 @@ struct Counters {
 
 struct Settings {
     conditions: Conditions,
+    /// In place of `conditions`, for the packets of some peers.
+    peers: HashMap<SocketAddr, Conditions>,
     target: SocketAddr,
 }
 
@@ -124,7 +126,11 @@ impl Proxy {
     pub fn start_at(listen: SocketAddr, target: SocketAddr, seed: u64) -> io::Result<Proxy> {
         let socket = bind(listen)?;
         let addr = socket.local_addr()?;
-        let settings = Arc::new(Mutex::new(Settings { conditions: Conditions::default(), target }));
+        let settings = Arc::new(Mutex::new(Settings {
+            conditions: Conditions::default(),
+            peers: HashMap::new(),
+            target,
+        }));
         let counters = Arc::new(Counters::default());
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -158,6 +164,15 @@ impl Proxy {
     /// Holds for packets that arrive from now on.
     pub fn set(&self, conditions: Conditions) {
         self.settings().conditions = conditions;
+    }
+
+    /// Holds for the packets of one peer, named by the address it sends from; `None`: as for all.
+    pub fn set_peer(&self, peer: SocketAddr, conditions: Option<Conditions>) {
+        let mut settings = self.settings();
+        match conditions {
+            Some(conditions) => settings.peers.insert(peer, conditions),
+            None => settings.peers.remove(&peer),
+        };
     }
 
     /// Changes some of the conditions.
@@ -229,7 +244,10 @@ struct Network {
 impl Network {
     /// When the packet leaves: nothing, once or twice.
     fn fate(&mut self, packet: &Packet, now: Instant) -> [Option<Instant>; 2] {
-        let conditions = self.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).conditions;
+        let conditions = {
+            let settings = self.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            settings.peers.get(&packet.peer).copied().unwrap_or(settings.conditions)
+        };
         let path = if packet.towards_target { conditions.to } else { conditions.back };
         self.counters.packets_in.fetch_add(1, Relaxed);
         self.counters.bytes_in.fetch_add(packet.bytes.len() as u64, Relaxed);

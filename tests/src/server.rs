@@ -65,6 +65,14 @@ impl Server {
         self.args.extend(args.iter().map(|a| a.to_string()));
     }
 
+    /// A flag's value, for the next start.
+    pub fn set_arg(&mut self, flag: &str, value: &str) {
+        match self.args.iter().position(|a| a == flag) {
+            Some(at) => self.args[at + 1] = value.to_string(),
+            None => self.add_args(&[flag, value]),
+        }
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -100,7 +100,7 @@ fn contradictions_are_refused_by_name() {
     let rule = ["--default-mode", "unsafe", "--rule", "stock:*=safe"];
     refused(&[&joining[..], &rule].concat(), &[], &["stock:*=safe", "unsafe"]);
     let unsafe_mode = ["--default-mode", "unsafe"];
-    refused(&[&secret[..], &unsafe_mode, &["--join", "nowhere"]].concat(), &[], &["--join", "nowhere"]);
+    refused(&[&secret[..], &unsafe_mode, &["--join", "no:where"]].concat(), &[], &["--join", "no:where"]);
     refused(
         &[&secret[..], &unsafe_mode, &["--cluster-advertise", "nowhere"]].concat(),
         &[],

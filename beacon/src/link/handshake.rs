@@ -126,6 +126,7 @@ fn ours(shared: &Shared) -> Hello {
         members: replica.members(),
         hlc: replica.hlc(),
         process: shared.process,
+        cluster_level: replica.feature_level(),
     }
 }
 
@@ -195,7 +196,7 @@ pub(super) fn exact(error: quinn::ReadExactError) -> LinkError {
     }
 }
 
-fn wall_ms() -> u64 {
+pub(super) fn wall_ms() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as u64)
 }
 

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use engine::effect::batch::BatchError;
+use engine::effect::record::RecordError;
 use engine::replication::{Member, Received, ReplicaError};
 use parking_lot::Mutex;
 use proto::{Frontier, NodeId, Seq};
@@ -25,7 +26,7 @@ use handshake::Arrival;
 pub(crate) use handshake::{Answer, HandshakeError, accept, greet};
 
 use crate::frame::{self, FrameError};
-use crate::hello::Refused;
+use crate::hello::{AHEAD_MS_MAX, Refused};
 use crate::node::Shared;
 use crate::quic::identity;
 use crate::registry::{Admitted, LinkState, LinkStatus, Linked, SILENT};
@@ -54,6 +55,10 @@ pub(crate) enum LinkError {
     Ended,
     #[error(transparent)]
     Frame(#[from] FrameError),
+    #[error(
+        "the clock of the peer is {ahead_ms} ms ahead of ours, at most {AHEAD_MS_MAX} ms is allowed: check NTP on both"
+    )]
+    ClockAhead { ahead_ms: u64 },
     #[error("the peer does not hear us: one direction of the path is cut")]
     OneWay,
     #[error("the peer broke the protocol: {0}")]
@@ -73,11 +78,37 @@ impl From<BatchError> for LinkError {
 }
 
 impl LinkError {
+    /// The name of the alarm, if somebody should look at it.
+    fn alarm(&self) -> Option<&'static str> {
+        let unknown = |error: &BatchError| {
+            let record = |source: &RecordError| {
+                matches!(source, RecordError::UnknownKind(_) | RecordError::UnknownFlags(_))
+            };
+            match error {
+                BatchError::UnknownKind(_) | BatchError::UnknownFlags(_) => true,
+                BatchError::Record { source, .. } => record(source),
+                _ => false,
+            }
+        };
+        match self {
+            LinkError::ClockAhead { .. } | LinkError::Replica(ReplicaError::Ahead(..)) => Some("clock_ahead"),
+            LinkError::Frame(FrameError::UnknownKind(_)) => Some("level"),
+            LinkError::Frame(FrameError::Batch(error)) | LinkError::Replica(ReplicaError::Batch(error)) => {
+                Some(if unknown(error) { "level" } else { "malformed" })
+            }
+            LinkError::Frame(_) => Some("malformed"),
+            LinkError::Replica(_) => Some("local"),
+            _ => None,
+        }
+    }
+
     fn close_code(&self) -> u32 {
         match self {
             LinkError::OneWay => close::SILENT,
             LinkError::Replica(ReplicaError::Log(_)) => close::LOCAL,
-            LinkError::Rewound { .. } => close::REFUSED,
+            LinkError::Rewound { .. }
+            | LinkError::ClockAhead { .. }
+            | LinkError::Replica(ReplicaError::Ahead(..)) => close::REFUSED,
             _ => close::PROTOCOL,
         }
     }
@@ -342,12 +373,18 @@ pub(crate) async fn live(shared: Arc<Shared>, link: Arc<Link>, answer: Option<An
             {
                 shared.left.lock().insert(link.peer.node);
             }
+            if matches!(&reason, quinn::ConnectionError::ApplicationClosed(c)
+                if c.error_code == VarInt::from_u32(close::REFUSED))
+            {
+                let text = format!("{} refuses this node: {}", link.peer.addr, identity::explain(&reason));
+                shared.alarms.raise("refused", text);
+            }
             identity::explain(&reason)
         }
         None => {
             link.close(error.close_code(), &error.to_string());
-            if let LinkError::Replica(_) = error {
-                shared.alarms.raise("local", format!("link to {}: {error}", link.peer.addr));
+            if let Some(alarm) = error.alarm() {
+                shared.alarms.raise(alarm, format!("link to {}: {error}", link.peer.addr));
             }
             error.to_string()
         }
@@ -381,6 +418,7 @@ async fn deliver(shared: &Arc<Shared>, link: &Arc<Link>, group: bytes::Bytes) ->
     let delivered = tokio::task::spawn_blocking(move || {
         let (mut batches, mut shown, mut waits) = (0, false, false);
         let mut result = Ok(());
+        shared.replica.stamps_until(handshake::wall_ms() + AHEAD_MS_MAX);
         for batch in frame::batches(&group) {
             let now_ms = shared.now_ms();
             let received = batch

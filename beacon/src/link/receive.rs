@@ -7,6 +7,7 @@ use quinn::RecvStream;
 
 use super::{Link, LinkError, deliver, handshake};
 use crate::frame::{self, Frame};
+use crate::hello::AHEAD_MS_MAX;
 use crate::node::Shared;
 
 pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), LinkError> {
@@ -35,6 +36,10 @@ async fn frames(shared: &Arc<Shared>, link: &Arc<Link>, stream: &mut RecvStream)
                 link.counters.received_bytes.fetch_add(bytes, Relaxed);
             }
             Frame::Ack(ack) => {
+                let ahead_ms = ack.hlc.ms().saturating_sub(handshake::wall_ms());
+                if ahead_ms > AHEAD_MS_MAX {
+                    return Err(LinkError::ClockAhead { ahead_ms });
+                }
                 link.said.lock().shown.join(&ack.applied);
                 shared.replica.acked(link.peer.node, &ack, shared.now_ms());
             }

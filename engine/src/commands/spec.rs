@@ -3,6 +3,7 @@
 use proto::resp::Replies;
 
 use crate::core::Unit;
+use crate::effect::level::{LEVEL_FIRST, LEVEL_TYPES};
 use crate::refusal::Refusal;
 use crate::session::Call;
 
@@ -180,6 +181,16 @@ impl CommandSpec {
         subcommands: &[],
         plan: Plan::Container,
     };
+
+    /// The feature level of what it may write.
+    pub fn level(&self) -> u32 {
+        let newer = ["hash", "sorted-set", "list", "stream", "hyperloglog", "bitmap", "geo"];
+        if newer.contains(&self.group) || matches!(self.name, "sort" | "restore") {
+            LEVEL_TYPES
+        } else {
+            LEVEL_FIRST
+        }
+    }
 
     /// True when a command of so many arguments (name included) can be this one.
     pub fn takes(&self, args: usize) -> bool {

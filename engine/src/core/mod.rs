@@ -9,6 +9,7 @@ mod checkpoint;
 mod digest;
 mod evict;
 mod expire;
+mod level;
 mod locks;
 mod open;
 mod origins;
@@ -50,7 +51,7 @@ pub use digest::key_digest;
 pub use evict::{POLICIES, Policy, Pool};
 pub use locks::LockPlan;
 pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};
-pub use remote::{decode_members, replica};
+pub use remote::{Queues, decode_members, replica};
 pub use unit::{Blocking, Ended, Key, Unit};
 pub use wait::{Until, WakeReactor};
 pub use walk::Visited;
@@ -138,6 +139,10 @@ pub struct Engine {
     pub active_expire: AtomicBool,
     string_bytes_max: AtomicU64,
     refusing: AtomicBool,
+    /// What every member knows (see `level`).
+    level: AtomicU32,
+    /// No stamp past this is taken from a peer (Unix ms).
+    stamp_max_ms: AtomicU64,
     rules: RwLock<RangeRules>,
     stats: EngineStats,
     /// Shard counters at the last CONFIG RESETSTAT.

@@ -242,6 +242,8 @@ impl Engine {
             must_rebuild: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             databases_seen: AtomicU32::new(0),
+            level: AtomicU32::new(config.level),
+            stamp_max_ms: AtomicU64::new(u64::MAX),
             shards: new_shards(),
             indexes: (0..databases).map(|_| Mutex::default()).collect(),
             origins,

@@ -333,6 +333,7 @@ impl Engine {
             note_member(&mut peers.members, &member);
             peers.stability.learn(&member);
         }
+        self.note_level(&peers);
         Ok(())
     }
 }
@@ -457,6 +458,7 @@ impl Replica for Engine {
         if !note_member(&mut peers.members, member) {
             return false;
         }
+        self.note_level(&peers);
         let mut frame = Vec::new();
         batch::encode_members(&mut frame, self.node, &encode_members(&peers.members));
         drop(peers);
@@ -485,6 +487,14 @@ impl Replica for Engine {
         peers.heard.down(node);
     }
 
+    fn feature_level(&self) -> u32 {
+        Engine::feature_level(self)
+    }
+
+    fn stamps_until(&self, unix_ms: u64) {
+        self.stamp_max_ms.store(unix_ms, Relaxed);
+    }
+
     fn carried(&self, origin: NodeId, by: Option<NodeId>, _now_ms: u64) {
         self.peers.lock().nack.carried(origin, by);
     }
@@ -510,6 +520,10 @@ impl Replica for Engine {
             return Err(BatchError::Header.into());
         }
         let latest = batch.check()?;
+        let stamp_max_ms = self.stamp_max_ms.load(Relaxed);
+        if latest.ms() > stamp_max_ms {
+            return Err(ReplicaError::Ahead(batch.header.origin, latest.ms() - stamp_max_ms));
+        }
         let own_ms = self.stage.lock().last_hlc().ms();
         let ahead_ms = latest.ms().saturating_sub(own_ms);
         if own_ms > 0 && ahead_ms > FUTURE_MS_MAX {
@@ -570,6 +584,7 @@ impl Replica for Engine {
         let shown = self.shown.lock().clone();
         let mut peers = self.peers.lock();
         let peers = &mut *peers;
+        self.note_level(peers);
         peers.nack.step(now_ms, &shown, &peers.horizon, out);
     }
 
@@ -594,6 +609,28 @@ impl Replica for Engine {
 
     fn hlc(&self) -> Hlc {
         self.stage.lock().last_hlc()
+    }
+}
+
+/// What waits for peers, each bounded.
+#[derive(Clone, Copy, Debug)]
+pub struct Queues {
+    pub horizon_batches: usize,
+    /// Bookkeeping included.
+    pub horizon_bytes: usize,
+    /// Ranges asked for.
+    pub nacks: usize,
+}
+
+impl Engine {
+    /// What waits for peers just now.
+    pub fn queues(&self) -> Queues {
+        let peers = self.peers.lock();
+        Queues {
+            horizon_batches: peers.horizon.len(),
+            horizon_bytes: peers.horizon.bytes(),
+            nacks: peers.nack.in_flight(),
+        }
     }
 }
 

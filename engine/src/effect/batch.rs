@@ -64,9 +64,9 @@ pub enum BatchError {
     Truncated { have: usize, need: usize },
     #[error("batch magic is {0:#010x}")]
     Magic(u32),
-    #[error("unknown batch kind {0}: written by a newer version")]
+    #[error("unknown batch kind {0}, written by a newer version: upgrade this node")]
     UnknownKind(u8),
-    #[error("unknown batch flags {0:#x}: written by a newer version")]
+    #[error("unknown batch flags {0:#x}, written by a newer version: upgrade this node")]
     UnknownFlags(u8),
     #[error("batch checksum is {found:#010x}, header says {expected:#010x}")]
     Checksum { expected: u32, found: u32 },

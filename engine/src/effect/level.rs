@@ -6,12 +6,14 @@
 //!
 //! | level | adds |
 //! |---|---|
-//! | 1 | strings, sets, hashes, sorted sets, keys, expiry, databases; batches; acks, members |
-//! | 2 | streams by request and what a node reaches (frames 5 and 6): one copy of each effect per remote region |
+//! | 1 | strings, sets, keys, expiry, databases; batches; acks, members |
+//! | 2 | all other types of values, `SORT … STORE`, `RESTORE`; streams by request and what a node reaches (frames 5 and 6), so one copy of each effect per remote region |
 
 /// The oldest level; also what a member that never said one is taken for.
 pub const LEVEL_FIRST: u32 = 1;
 /// Streams by request: a receiver says whose effects it takes from whom.
 pub const LEVEL_STREAMS: u32 = 2;
+/// All types of values.
+pub const LEVEL_TYPES: u32 = 2;
 /// What this program knows.
 pub const LEVEL: u32 = LEVEL_STREAMS;

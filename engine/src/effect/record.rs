@@ -47,9 +47,9 @@ const OVERLAY_END_MAX: u64 = 1 << 32;
 pub enum RecordError {
     #[error("record cut short")]
     Truncated,
-    #[error("unknown effect kind {0}: written by a newer version")]
+    #[error("unknown effect kind {0}, written by a newer version: upgrade this node")]
     UnknownKind(u8),
-    #[error("unknown record flags {0:#x}: written by a newer version")]
+    #[error("unknown record flags {0:#x}, written by a newer version: upgrade this node")]
     UnknownFlags(u8),
     #[error("record of kind {0} is malformed")]
     Malformed(u8),

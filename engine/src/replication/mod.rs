@@ -77,6 +77,11 @@ pub enum ReplicaError {
     OwnOrigin(EffectId),
     #[error("a batch of {0} is stamped {1} s ahead of this node's clock: set that node's clock right")]
     Future(NodeId, u64),
+    #[error(
+        "a batch of {0} is stamped {1} ms past what this node's clock allows: that node's clock is ahead, or this one's behind; \
+         check NTP on both"
+    )]
+    Ahead(NodeId, u64),
     #[error("{0} would be one writing node too many for this store")]
     TooManyOrigins(NodeId),
     #[error("local log: {0}")]
@@ -102,6 +107,14 @@ pub trait Replica: Send + Sync {
     /// From now on the stream of `origin`'s effects comes over the link to `by`, from our frontier on; `None`: nobody streams
     /// them. Until this is said, each connected peer is taken to stream its own.
     fn carried(&self, _origin: NodeId, _by: Option<NodeId>, _now_ms: u64) {}
+
+    /// The feature level that every member knows. A peer that knows less is not linked.
+    fn feature_level(&self) -> u32 {
+        crate::effect::level::LEVEL_FIRST
+    }
+
+    /// From now on no batch is taken with a stamp past this: what the wall clock allows. Told before each group of batches.
+    fn stamps_until(&self, _unix_ms: u64) {}
 
     /// How each other member can be reached, whenever that changed.
     fn reached(&self, _members: &[MemberReach], _now_ms: u64) {}

@@ -11,6 +11,7 @@ use super::resolve::{Resolved, resolve};
 use super::{Paused, ReplyMode, Server, Session};
 use crate::commands::spec::{CommandSpec, Flags, Plan, Scope};
 use crate::core::{Ended, LockPlan, Turn};
+use crate::effect::level::LEVEL;
 use crate::refusal::Refusal;
 
 /// What running one command came to.
@@ -185,6 +186,11 @@ impl Session {
         }
         let writes = spec.flags.has(Flags::WRITE) || (spec.name == "exec" && self.queue_writes());
         if writes && let Err(refusal) = server.engine().writable() {
+            return Admitted::Refuse(refusal.text().as_bytes().to_vec());
+        }
+        if writes && server.engine().feature_level() < LEVEL && spec.level() > server.engine().feature_level()
+        {
+            let refusal = server.engine().refuse_level(spec.name, spec.level());
             return Admitted::Refuse(refusal.text().as_bytes().to_vec());
         }
         let grows = || spec.flags.has(Flags::DENYOOM) || (spec.name == "exec" && self.queue_grows());

@@ -71,6 +71,38 @@ impl Connection {
         }
     }
 
+    /// Sends whole requests as they are and waits for as many replies, none of them an error.
+    pub fn pipeline(&mut self, requests: &[u8], replies: usize) -> Result<(), BenchError> {
+        self.stream.write_all(requests).map_err(BenchError::connection("write"))?;
+        for _ in 0..replies {
+            if let error @ Value::Error(_) = self.reply()? {
+                return Err(unexpected("a write", &error));
+            }
+        }
+        Ok(())
+    }
+
+    /// A section of INFO.
+    pub fn info(&mut self, section: &str) -> Result<String, BenchError> {
+        match self.call(&[b"INFO", section.as_bytes()])? {
+            Value::Bulk(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+            other => Err(unexpected("INFO", &other)),
+        }
+    }
+
+    /// A number in a section of INFO: of the line `name:`, or, with `line`, of the field `name=` of that line.
+    pub fn figure(&mut self, section: &str, line: Option<&str>, name: &str) -> Result<f64, BenchError> {
+        let told = self.info(section)?;
+        let of_line = |line: &str| {
+            let fields = told.lines().find_map(|l| l.strip_prefix(line)?.strip_prefix(':'))?;
+            fields.split(',').find_map(|f| f.strip_prefix(name)?.strip_prefix('='))
+        };
+        let plain = || told.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
+        let text = line.map_or_else(plain, of_line);
+        let number = text.and_then(|t| t.trim().parse().ok());
+        number.ok_or_else(|| BenchError::Malformed(format!("no {name} in INFO {section}")))
+    }
+
     /// `DBSIZE`.
     pub fn key_count(&mut self) -> Result<u64, BenchError> {
         match self.call(&[b"DBSIZE"])? {

@@ -8,6 +8,7 @@ mod bench;
 mod children;
 mod connection;
 mod error;
+mod forwarder;
 mod histogram;
 mod lean;
 mod machine;

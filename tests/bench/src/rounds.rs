@@ -34,6 +34,9 @@ pub struct Reading {
     /// Share by which resident memory grew, 0.1 = a tenth.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub growth: Option<f64>,
+    /// Something over what it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<f64>,
     /// Cores the server, and the lean client, kept busy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cores: Option<f64>,
@@ -60,6 +63,7 @@ impl Reading {
             p999_us: micros(0.999),
             bytes_per_key: None,
             growth: None,
+            times: None,
             server_cores: Some(outcome.servers.cpu_ns as f64 / 1e9 / seconds),
             client_cores: Some(outcome.client_ns as f64 / 1e9 / seconds),
             written_mb_per_s: Some(outcome.servers.written_bytes as f64 / 1e6 / seconds),
@@ -304,6 +308,8 @@ fn progress(cell: &str, rounds: u32, sample: &Sample) {
             .per_second
             .or(reading.bytes_per_key)
             .or(reading.p50_us)
+            .or(reading.times)
+            .or(reading.seconds)
             .map_or("-".into(), |n| format!("{n:.0}"))
     };
     let peer = sample.peer.as_ref().map_or("-".into(), pick);

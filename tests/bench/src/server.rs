@@ -52,6 +52,13 @@ pub enum Place {
         first_port: u16,
         first_cluster_port: u16,
     },
+    /// One of several of ours in regions; joins through `join` and says that peers reach it at `advertise`.
+    Member {
+        region: &'static str,
+        cluster_port: u16,
+        advertise: u16,
+        join: Option<u16>,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,6 +113,11 @@ impl Setup {
             Place::Second { cluster_port, first_cluster_port, .. } => {
                 out.extend(strings(&["--join", &format!("127.0.0.1:{first_cluster_port}")]));
                 ("west", cluster_port)
+            }
+            Place::Member { region, cluster_port, advertise, join } => {
+                out.extend(join.iter().flat_map(|port| strings(&["--join", &format!("127.0.0.1:{port}")])));
+                out.extend(strings(&["--cluster-advertise", &format!("127.0.0.1:{advertise}")]));
+                (*region, cluster_port)
             }
         };
         out.extend(strings(&["--region", region, "--cluster-port", &cluster_port.to_string()]));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -41,7 +42,7 @@ struct State {
 
 pub struct Memory {
     member: Member,
-    skew_ms: i64,
+    skew_ms: AtomicI64,
     state: Mutex<State>,
 }
 
@@ -59,7 +60,7 @@ impl Memory {
             duplicates: 0,
             violations: Vec::new(),
         };
-        Self { member, skew_ms, state: Mutex::new(state) }
+        Self { member, skew_ms: skew_ms.into(), state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -103,6 +104,24 @@ impl Memory {
         batch::encode(&mut bytes, &header, &context, &Default::default(), &records);
         disk.frontier.set(own, header.last());
         disk.logs.entry(own).or_default().push((header.last(), bytes));
+    }
+
+    /// The clock jumps.
+    pub fn skew(&self, skew_ms: i64) {
+        self.skew_ms.store(skew_ms, Relaxed);
+    }
+
+    /// Appends a batch whose one effect is of a kind that no program knows yet.
+    pub fn write_unknown(&self) {
+        self.write(1, 0);
+        let mut state = self.state();
+        let log = state.disk.logs.get_mut(&self.member.node).expect("something was written");
+        let (_, bytes) = log.last_mut().expect("something was written");
+        // Behind the header, two empty frontiers at least and the record's length lies its kind.
+        let at = (batch::HEADER_BYTES..bytes.len()).find(|at| bytes[*at] == 18).expect("an append");
+        bytes[at] = 99;
+        let crc = crc32c::crc32c(&bytes[12..]);
+        bytes[8..12].copy_from_slice(&crc.to_le_bytes());
     }
 
     pub fn disk(&self) -> Disk {
@@ -190,6 +209,12 @@ impl Replica for Memory {
         self.state().nack.peer_down(node);
     }
 
+    fn feature_level(&self) -> u32 {
+        let state = self.state();
+        let levels = state.disk.members.values().map(|m| m.level);
+        levels.fold(self.member.level, u32::min)
+    }
+
     fn carried(&self, origin: NodeId, by: Option<NodeId>, _now_ms: u64) {
         self.state().nack.carried(origin, by);
     }
@@ -266,7 +291,7 @@ impl Replica for Memory {
 
     fn hlc(&self) -> Hlc {
         let wall = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64;
-        Hlc::from_ms((wall + self.skew_ms) as u64)
+        Hlc::from_ms((wall + self.skew_ms.load(Relaxed)) as u64)
     }
 }
 
@@ -280,6 +305,7 @@ pub struct Options {
     pub horizon_bytes: usize,
     /// Feature level that it says it knows.
     pub level: u32,
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 impl Default for Options {
@@ -291,6 +317,7 @@ impl Default for Options {
             skew_ms: 0,
             horizon_bytes: 64 << 20,
             level: LEVEL,
+            dns_servers: Vec::new(),
         }
     }
 }
@@ -324,6 +351,7 @@ impl Node {
             bind: ([127, 0, 0, 1], 0).into(),
             secret: options.secret.to_vec(),
             join: options.join.clone(),
+            dns_servers: options.dns_servers.clone(),
         };
         let beacon = Beacon::start(config, memory.clone()).await.unwrap();
         proxy.set_target(beacon.local_addr().unwrap());
@@ -344,6 +372,11 @@ impl Node {
 
     pub fn region(&self) -> &str {
         &self.memory.member.region
+    }
+
+    pub fn write_unknown(&self) {
+        self.memory.write_unknown();
+        self.notifier.notify();
     }
 
     pub fn write(&self, values: usize, value_bytes: usize) {

@@ -267,8 +267,14 @@ fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
         "repl_backlog_histlen",
     ]);
     lines.put("members", engine.members().len());
+    lines.put("feature_level", engine.feature_level());
     lines.put("remote_batches", stats.remote_batches.load(Relaxed));
     lines.put("remote_effects", stats.remote_effects.load(Relaxed));
+    let queues = engine.queues();
+    lines.put("horizon_batches", queues.horizon_batches);
+    lines.put("horizon_bytes", queues.horizon_bytes);
+    lines.put("horizon_bytes_max", engine.config().horizon_bytes_max);
+    lines.put("nacks_in_flight", queues.nacks);
     lines.put("held_batches", stats.held_batches.load(Relaxed));
     lines.put("dropped_batches", stats.dropped_batches.load(Relaxed));
     lines.put("duplicate_batches", stats.duplicate_batches.load(Relaxed));

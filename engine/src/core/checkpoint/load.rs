@@ -41,6 +41,7 @@ pub fn apply_manifest(engine: &Engine, manifest: &Arc<Manifest>) -> Result<(), L
             note_member(&mut peers.members, &member);
             peers.stability.learn(&member);
         }
+        engine.note_level(&peers);
         peers.base_cut = manifest.base_cut.clone();
         peers.contexts = manifest.contexts.iter().cloned().collect();
         peers.settled = manifest.settled.iter().cloned().collect();

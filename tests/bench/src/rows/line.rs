@@ -15,6 +15,9 @@ pub enum Metric {
     P99,
     BytesPerKey,
     Growth,
+    /// Something over what it is compared with.
+    Times,
+    Seconds,
 }
 
 impl Metric {
@@ -27,6 +30,8 @@ impl Metric {
             Metric::P99 => reading.p99_us,
             Metric::BytesPerKey => reading.bytes_per_key,
             Metric::Growth => reading.growth,
+            Metric::Times => reading.times,
+            Metric::Seconds => reading.seconds,
         }
     }
 
@@ -44,6 +49,8 @@ impl Metric {
             Metric::P50 | Metric::P99 => format!("{value:.0} µs"),
             Metric::BytesPerKey => format!("{value:.0} B"),
             Metric::Growth => format!("{:.1} %", value * 100.0),
+            Metric::Times => format!("{value:.3} times"),
+            Metric::Seconds => format!("{value:.2} s"),
         }
     }
 }

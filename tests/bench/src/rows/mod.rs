@@ -9,6 +9,7 @@ mod reactors;
 mod replication;
 mod scan;
 mod throughput;
+mod wide;
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,8 @@ fn all() -> Vec<Group> {
         disk::aof_group(),
         disk::checkpoint_group(),
         replication::group(),
+        wide::lines_group(),
+        wide::foreground_group(),
     ]
 }
 
