@@ -105,6 +105,21 @@ impl Nodes {
         .map(drop)
     }
 
+    /// Cuts every path and waits until every link is gone: the one after the heal counts from nothing.
+    fn part(&self) -> Result<(), BenchError> {
+        self.forwarders.iter().for_each(|f| f.cut(true));
+        let mut connections = self.connections()?;
+        within("the links to go down", || {
+            for connection in &mut connections {
+                if !connection.info("replication")?.contains("links_up:0\r") {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+        .map(drop)
+    }
+
     /// Waits until all have shown the same.
     fn await_same(&self) -> Result<(), BenchError> {
         let mut connections = self.connections()?;
@@ -245,8 +260,7 @@ fn copies(bench: &Bench, nodes: &Nodes) -> Result<Reading, BenchError> {
 /// Both sides write while they do not reach each other; timed from the heal to the same frontier, then compared whole.
 fn heal(bench: &Bench, nodes: &Nodes) -> Result<Reading, BenchError> {
     let keys = bench.scale.keys;
-    nodes.forwarders.iter().for_each(|f| f.cut(true));
-    nodes.await_links(0)?;
+    nodes.part()?;
     let mut connections = nodes.connections()?;
     let mut logged = |sign: f64| -> Result<f64, BenchError> {
         let bytes = connections.iter_mut().map(|c| c.figure("persistence", None, "log_appended_bytes"));
@@ -279,8 +293,7 @@ fn heal(bench: &Bench, nodes: &Nodes) -> Result<Reading, BenchError> {
 fn away(bench: &Bench, nodes: &Nodes) -> Result<Reading, BenchError> {
     let keys = bench.scale.keys;
     let mut from = nodes.servers[0].connect()?;
-    nodes.forwarders.iter().for_each(|f| f.cut(true));
-    nodes.await_links(0)?;
+    nodes.part()?;
     nodes.set(bench, 0, keys, keys)?;
     let unstable = from.figure("replication", None, "unstable_effects")?;
     let with = from.figure("memory", None, "used_memory")?;
