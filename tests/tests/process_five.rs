@@ -105,17 +105,11 @@ fn trouble(cluster: &mut Cluster) {
         link_to(&cluster.nodes[0], &addr).contains("reach=suspect")
     });
     check_queues(cluster);
-    let mark = cluster.nodes[0].client();
-    await_that("effects take another way round the cut", PATIENCE, || {
-        seen(&cluster.nodes[0], &cluster.nodes[4], "round")
-    });
-    drop(mark);
+    await_seen("effects take another way round the cut", &cluster.nodes[0], &cluster.nodes[4]);
     cluster.between(0, 4, None);
     // A region is lost; the others go on.
     cluster.isolate(&[2, 3], true);
-    await_that("one unreachable region stops no other", PATIENCE, || {
-        seen(&cluster.nodes[1], &cluster.nodes[4], "across")
-    });
+    await_seen("one unreachable region stops no other", &cluster.nodes[1], &cluster.nodes[4]);
     std::thread::sleep(Duration::from_millis(2_000));
     check_queues(cluster);
     cluster.isolate(&[2, 3], false);
@@ -126,19 +120,13 @@ fn trouble(cluster: &mut Cluster) {
     check_queues(cluster);
 }
 
-/// Writes a new value on one node and looks for it on the other, for a moment.
-fn seen(from: &Server, to: &Server, key: &str) -> bool {
+/// Writes a value on one node and waits until it shows on the other, behind whatever is on the way already.
+fn await_seen(what: &str, from: &Server, to: &Server) {
     static VALUES: AtomicU64 = AtomicU64::new(0);
     let value = VALUES.fetch_add(1, Relaxed).to_string();
-    from.client().run(&format!("SET probe:{key} {value}"));
-    let deadline = Instant::now() + Duration::from_millis(500);
+    from.client().run(&format!("SET probe {value}"));
     let mut client = to.client();
-    while Instant::now() < deadline {
-        if client.run(&format!("GET probe:{key}")) == Value::Bulk(value.clone().into_bytes()) {
-            return true;
-        }
-    }
-    false
+    await_that(what, PATIENCE, || client.run("GET probe") == Value::Bulk(value.clone().into_bytes()));
 }
 
 fn is_stable(cluster: &Cluster) -> bool {
