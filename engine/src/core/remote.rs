@@ -514,7 +514,7 @@ impl Replica for Engine {
         Ack { applied, own: stage.last(), hlc: stage.last_hlc() }
     }
 
-    fn batch(&self, peer: NodeId, bytes: &[u8], _now_ms: u64) -> Result<Received, ReplicaError> {
+    fn batch(&self, peer: NodeId, bytes: &[u8], now_ms: u64) -> Result<Received, ReplicaError> {
         let batch = Batch::parse(bytes)?;
         if batch.header.kind != BatchKind::Effects {
             return Err(BatchError::Header.into());
@@ -546,6 +546,7 @@ impl Replica for Engine {
             let mut peers = self.peers.lock();
             let reached: Frontier = [(batch.header.origin, batch.header.last())].into_iter().collect();
             peers.nack.announced(peer, &reached);
+            peers.nack.brought(peer, now_ms);
             peers.horizon.offer(&shown, &batch)?
         };
         match offer {

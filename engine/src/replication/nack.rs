@@ -9,6 +9,9 @@
 //! | carried, dropped from the horizon | after `grace_ms` + jitter | the carrier, else the others |
 //! | carried, no progress for `stall_ms` | then | the others; the carrier only to fill a hole before held batches |
 //!
+//! A carrier that brings anything at all is busy, not stuck: it is given [`BUSY_STALLS`] times as long, so that a node that
+//! cannot keep up is not sent everything twice.
+//!
 //! Of several that could answer, one nearby is asked: what a region has need not cross to it again.
 //!
 //! A range in flight is not asked twice; an answer without the range backs off, doubling, and prefers another peer.
@@ -24,6 +27,9 @@ use proto::{Frontier, NodeId, Seq};
 
 use super::horizon::Horizon;
 use super::{Fetch, SeqRange};
+
+/// Stalls that a carrier is forgiven while it brings other things.
+pub const BUSY_STALLS: u64 = 5;
 
 /// When and how much to ask.
 #[derive(Clone, Debug)]
@@ -72,6 +78,8 @@ struct Behind {
     /// Why it waits, as of the last step; a change restarts the wait.
     reason: Reason,
     due_ms: u64,
+    /// When progress was last seen.
+    moved_ms: u64,
     failures: u32,
     /// The last peer that answered without the range.
     avoid: Option<NodeId>,
@@ -96,6 +104,8 @@ pub struct Nack {
     carriers: BTreeMap<NodeId, NodeId>,
     /// Peers in our own region.
     near: BTreeSet<NodeId>,
+    /// When each peer last brought a batch of anyone's.
+    brought: BTreeMap<NodeId, u64>,
     behind: BTreeMap<NodeId, Behind>,
     asked: Vec<Asked>,
     random: u64,
@@ -111,6 +121,7 @@ impl Nack {
             peers: BTreeMap::new(),
             carriers: BTreeMap::new(),
             near: BTreeSet::new(),
+            brought: BTreeMap::new(),
             behind: BTreeMap::new(),
             asked: Vec::new(),
             random,
@@ -149,8 +160,14 @@ impl Nack {
     pub fn peer_down(&mut self, peer: NodeId) {
         self.peers.remove(&peer);
         self.near.remove(&peer);
+        self.brought.remove(&peer);
         self.carriers.retain(|_, by| *by != peer);
         self.asked.retain(|a| a.peer != peer);
+    }
+
+    /// A batch came from `peer`, of whichever origin.
+    pub fn brought(&mut self, peer: NodeId, now_ms: u64) {
+        self.brought.insert(peer, now_ms);
     }
 
     /// A connected peer said what it has shown. Unknown peers are ignored.
@@ -214,14 +231,27 @@ impl Nack {
         let wait =
             |random: &mut u64, config: &NackConfig, ms: u64| now_ms + ms + jitter(random, config.jitter_ms);
         let first_ms = if reason == Reason::Stream { self.config.stall_ms } else { self.config.grace_ms };
+        let brought_ms = self.carriers.get(&origin).and_then(|by| self.brought.get(by)).copied();
         let Some(behind) = self.behind.get_mut(&origin) else {
             let due_ms = wait(&mut self.random, &self.config, first_ms);
-            let fresh = Behind { shown, top, reason, due_ms, failures: 0, avoid: None, returned: Vec::new() };
+            let fresh = Behind {
+                shown,
+                top,
+                reason,
+                due_ms,
+                moved_ms: now_ms,
+                failures: 0,
+                avoid: None,
+                returned: Vec::new(),
+            };
             self.behind.insert(origin, fresh);
             return false;
         };
         let progress = shown > behind.shown || top > behind.top;
         (behind.shown, behind.top) = (shown, top);
+        if progress {
+            behind.moved_ms = now_ms;
+        }
         if behind.reason != reason || (progress && reason == Reason::Stream) {
             behind.reason = reason;
             behind.failures = 0;
@@ -243,6 +273,10 @@ impl Nack {
                 let backlog = backlog >= self.config.range_seqs_max;
                 behind.due_ms = if backlog { now_ms } else { now_ms + self.config.grace_ms };
             }
+        }
+        if let Some(brought_ms) = brought_ms.filter(|_| reason == Reason::Stream) {
+            let forgiven_ms = behind.moved_ms + BUSY_STALLS * self.config.stall_ms;
+            behind.due_ms = behind.due_ms.max(forgiven_ms.min(brought_ms + self.config.stall_ms));
         }
         now_ms >= behind.due_ms
     }
@@ -433,6 +467,31 @@ mod tests {
         nack.peer_down(C);
         due(&mut nack, 2_901, &shown, &horizon);
         assert_eq!(due(&mut nack, 2_960, &shown, &horizon), [(1, 1, 1, 5)], "nobody carries it: asked soon");
+    }
+
+    #[test]
+    fn a_carrier_that_brings_other_things_is_busy_and_given_more_time_but_not_for_ever() {
+        let (mut nack, horizon) = (nack(), Horizon::new(1 << 20));
+        nack.peer_up(A, &at(&[(A, 5)]));
+        nack.peer_up(B, &at(&[(A, 5)]));
+        let shown = Frontier::new();
+        let mut asked = None;
+        for now_ms in (0..10_000).step_by(100) {
+            nack.brought(A, now_ms);
+            if !due(&mut nack, now_ms, &shown, &horizon).is_empty() {
+                asked = Some(now_ms);
+                break;
+            }
+        }
+        assert_eq!(asked, Some(5_000));
+        nack.peer_down(A);
+        nack.peer_down(B);
+        nack.peer_up(A, &at(&[(A, 5)]));
+        nack.peer_up(B, &at(&[(A, 5)]));
+        nack.brought(A, 20_000);
+        due(&mut nack, 20_000, &shown, &horizon);
+        assert_eq!(due(&mut nack, 20_999, &shown, &horizon), []);
+        assert_eq!(due(&mut nack, 21_000, &shown, &horizon), [(2, 1, 1, 5)], "nothing came any more");
     }
 
     #[test]
