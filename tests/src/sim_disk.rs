@@ -45,6 +45,8 @@ struct State {
     /// Grows with every start: tells handles of dead processes.
     boot: u64,
     capacity_bytes: u64,
+    /// Somebody looks who is no part of the machine.
+    aside: bool,
     failure: Option<(Operation, io::ErrorKind)>,
     failure_at: Option<(u64, io::ErrorKind)>,
 }
@@ -96,6 +98,7 @@ impl SimDisk {
             stopped: false,
             boot: 0,
             capacity_bytes: u64::MAX,
+            aside: false,
             failure: None,
             failure_at: None,
         })))
@@ -153,6 +156,30 @@ impl SimDisk {
     /// Bytes that all files together may have; `u64::MAX` for no bound.
     pub fn set_capacity(&self, bytes: u64) {
         self.0.lock().capacity_bytes = bytes;
+    }
+
+    /// Bytes of all files together.
+    pub fn used_bytes(&self) -> u64 {
+        self.0.lock().used_bytes()
+    }
+
+    /// It may be full.
+    pub fn is_limited(&self) -> bool {
+        self.0.lock().capacity_bytes < u64::MAX
+    }
+
+    /// Nothing that was ordered to go wrong does any more.
+    pub fn heal(&self) {
+        let mut state = self.0.lock();
+        (state.capacity_bytes, state.stop_at, state.failure, state.failure_at) = (u64::MAX, None, None, None);
+    }
+
+    /// Looks at the disk without being noticed: what `look` does is not counted and never fails.
+    pub fn aside<T>(&self, look: impl FnOnce() -> T) -> T {
+        self.0.lock().aside = true;
+        let seen = look();
+        self.0.lock().aside = false;
+        seen
     }
 
     /// The next such operation fails once with this error, having been done by half if it is a write.
@@ -330,6 +357,9 @@ impl Mount {
         let fail = |error: io::Error| DiskError::new(operation, name, &error);
         if state.stopped || state.boot != self.boot {
             return Err(fail(io::Error::other("the machine has stopped")));
+        }
+        if state.aside {
+            return work(&mut state, Extent::Whole).map_err(fail);
         }
         let number = state.operations;
         state.operations += 1;

@@ -29,8 +29,13 @@ impl Engine {
         done
     }
 
-    /// Takes note of the wall clock while nothing is written, so that acks can promise it. Call a few times a second.
+    /// Takes note of the wall clock while nothing is written, so that acks can promise it; writes what a full disk refused, if
+    /// there is room by now. Call a few times a second.
     pub fn tick(&self, now_ms: u64) {
+        if self.refusing.load(Relaxed) {
+            // Also while no client asks: peers wait for it.
+            let _ = self.end_turn();
+        }
         if !self.is_alone() {
             self.stage.lock().observe(Hlc::from_ms(now_ms));
         }
@@ -53,13 +58,15 @@ impl Engine {
                 // Peers are expected and none is known yet.
                 return 0;
             }
-            if let Some(closed_ms) = peers.stability.closed_ms().map(|ms| ms.min(own_ms)) {
-                self.closed_ms.fetch_max(closed_ms, Relaxed);
-            }
+            let closed_ms = peers.stability.closed_ms(&shown).map_or(0, |ms| ms.min(own_ms));
+            let older = closed_ms > self.closed_ms.fetch_max(closed_ms, Relaxed);
             let stable = peers.stability.stable(&shown);
             let news = stable.iter().any(|(node, seq)| seq > peers.marked.seq(node));
             if !news {
-                return 0;
+                // Windows that are stable and wait for time alone go also while nobody writes.
+                let settled = peers.base_cut.clone();
+                drop(peers);
+                return if older { self.prune_shards(&settled) } else { 0 };
             }
             (stable.clone(), stable)
         };

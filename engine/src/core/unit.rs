@@ -341,6 +341,9 @@ impl<'e> Unit<'e> {
                     fresh = Some(expiry_ms.unwrap_or(0));
                 }
             }
+        } else if !engine.is_alone() && !matches!(op, Op::Assign { .. } | Op::Reset) {
+            // A key that died of age and is forgotten here may be remembered elsewhere: what it was is not built on.
+            fresh = Some(0);
         }
         let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
         let hlc = stage.tick(now_ms);

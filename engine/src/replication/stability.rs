@@ -7,6 +7,9 @@
 //! By which way those effects came does not matter, nor whether they came before the ack or after: acks travel on the direct
 //! link while the effects may take another way, through a relay.
 //!
+//! Effects of an origin that is no member's current incarnation are nobody's to ack. While a member has some that we lack,
+//! nothing is stable: they may have been written without seeing what everybody has seen since.
+//!
 //! Members are kept per data directory; only a directory's newest incarnation counts, and its ack starts from nothing.
 //!
 //! Invariant: `stable` never exceeds what a member is proved to have shown. It falls when a member is learned that has not
@@ -100,9 +103,19 @@ impl Stability {
         any
     }
 
-    /// Pointwise minimum of our frontier `shown` and all members' proved ones; zero while a member has not acked. Without
-    /// members, `shown`.
+    /// True when a member has shown effects of an origin that writes no more, and we have not.
+    fn awaits_relics(&self, shown: &Frontier) -> bool {
+        let writes = |node: NodeId| self.members.values().any(|e| e.node == node);
+        let proved = self.members.values().filter_map(|e| e.proved.as_ref());
+        proved.flat_map(|ack| ack.applied.iter()).any(|(node, seq)| shown.seq(node) < seq && !writes(node))
+    }
+
+    /// Pointwise minimum of our frontier `shown` and all members' proved ones; zero while a member has not acked, or has
+    /// effects of an earlier incarnation that we lack. Without members, `shown`.
     pub fn stable(&self, shown: &Frontier) -> Frontier {
+        if self.awaits_relics(shown) {
+            return Frontier::new();
+        }
         let mut stable = shown.clone();
         for entry in self.members.values() {
             match &entry.proved {
@@ -110,12 +123,21 @@ impl Stability {
                 None => return Frontier::new(),
             }
         }
+        #[cfg(feature = "planted")]
+        if crate::planted::is(crate::planted::Planted::PruneEarly)
+            && let Some((node, _)) = shown.iter().find(|(node, seq)| stable.seq(*node) < *seq)
+        {
+            stable.set(node, proto::Seq(stable.seq(node).0 + 1));
+        }
         stable
     }
 
-    /// No member writes an effect below this any more (Unix ms); `None` while a member has not acked, `u64::MAX` without
-    /// members. The caller takes the minimum with its own clock.
-    pub fn closed_ms(&self) -> Option<u64> {
+    /// No effect below this can arrive any more (Unix ms), given that we have shown `shown`; `None` while that is not known,
+    /// `u64::MAX` without members. The caller takes the minimum with its own clock.
+    pub fn closed_ms(&self, shown: &Frontier) -> Option<u64> {
+        if self.awaits_relics(shown) {
+            return None;
+        }
         self.members
             .values()
             .map(|e| e.proved.as_ref().map(|a| a.hlc.ms()))
@@ -166,7 +188,7 @@ mod tests {
     fn alone_everything_is_stable() {
         let stability = Stability::new(1);
         assert_eq!(stability.stable(&at(&[(10, 5)])), at(&[(10, 5)]));
-        assert_eq!(stability.closed_ms(), Some(u64::MAX));
+        assert_eq!(stability.closed_ms(&Frontier::new()), Some(u64::MAX));
     }
 
     #[test]
@@ -177,10 +199,10 @@ mod tests {
         assert!(!stability.learn(&member(1, 10, 1)), "ourselves");
         let shown = at(&[(10, 5)]);
         assert_eq!(stability.stable(&shown), Frontier::new());
-        assert_eq!(stability.closed_ms(), None);
+        assert_eq!(stability.closed_ms(&shown), None);
         stability.acked(NodeId(20), &ack(&[(10, 3)], 0, 7), &shown);
         assert_eq!(stability.stable(&shown), at(&[(10, 3)]));
-        assert_eq!(stability.closed_ms(), Some(7));
+        assert_eq!(stability.closed_ms(&shown), Some(7));
     }
 
     #[test]
@@ -212,6 +234,22 @@ mod tests {
     }
 
     #[test]
+    fn what_an_earlier_incarnation_wrote_is_waited_for() {
+        let mut stability = Stability::new(1);
+        stability.learn(&member(2, 20, 1));
+        let mut shown = at(&[(10, 5), (20, 7)]);
+        stability.acked(NodeId(20), &ack(&[(10, 3), (20, 7)], 7, 9), &shown);
+        // It was killed before 20:8 and 20:9, which had not seen 10:4, came here. Its next incarnation has seen all.
+        stability.learn(&member(2, 21, 2));
+        stability.acked(NodeId(21), &ack(&[(10, 5), (20, 9)], 0, 12), &shown);
+        assert_eq!(stability.stable(&shown), Frontier::new());
+        assert_eq!(stability.closed_ms(&shown), None);
+        shown.set(NodeId(20), Seq(9));
+        assert_eq!(stability.stable(&shown), at(&[(10, 5), (20, 9)]));
+        assert_eq!(stability.closed_ms(&shown), Some(12));
+    }
+
+    #[test]
     fn waiting_acks_are_bounded_and_still_get_through() {
         let mut stability = Stability::new(1);
         stability.learn(&member(2, 20, 1));
@@ -222,10 +260,10 @@ mod tests {
         assert!(stability.members[&2].pending.len() <= PENDING_MAX);
         shown.set(NodeId(20), Seq(10));
         stability.advance(&shown);
-        assert_eq!(stability.closed_ms(), Some(10));
+        assert_eq!(stability.closed_ms(&shown), Some(10));
         shown.set(NodeId(20), Seq(1000));
         stability.advance(&shown);
-        assert_eq!(stability.closed_ms(), Some(1000));
+        assert_eq!(stability.closed_ms(&shown), Some(1000));
     }
 
     proptest! {

@@ -41,6 +41,13 @@ impl Engine {
         shards: &mut AllShards<'_>,
     ) -> Result<(), LogError> {
         let mut from = crate::log::LogPosition(0);
+        {
+            // Each batch counts with what its origin had settled then, not with what it settled since.
+            let mut peers = self.peers.lock();
+            peers.base_cut = proto::Frontier::new();
+            peers.contexts.clear();
+            peers.settled.clear();
+        }
         if let Some(manifest) = last {
             from = manifest.from;
             apply_manifest(self, manifest)?;
