@@ -12,6 +12,8 @@ pub(crate) mod image;
 pub mod log;
 pub mod merge;
 pub mod number;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod refusal;
 pub mod replication;
 pub mod safety;

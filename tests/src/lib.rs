@@ -15,5 +15,6 @@ pub mod race;
 pub mod random;
 pub mod script;
 pub mod server;
+pub mod sim;
 pub mod sim_disk;
 pub mod small_disk;

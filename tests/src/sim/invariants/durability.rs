@@ -1,0 +1,43 @@
+//! What a client was told yes for is never lost by more than the fsync policy allows: nothing by a kill, nothing that was
+//! synced by a power cut; and what any log holds comes back to all.
+//!
+//! Losses are excused where they happen (`World::excuse_losses`): what no disk holds any more.
+
+use engine::replication::Replica;
+
+use crate::sim::world::World;
+
+/// A node shows at its start what its disk had to keep.
+pub fn started(world: &mut World, slot: usize) {
+    let Some(engine) = world.engine(slot) else { return };
+    let at = &world.slots[slot];
+    let shown = engine.frontier();
+    if at.stopped_by.is_none() {
+        return;
+    }
+    // After a power cut what is logged is what was durable. A wrong bit behind everything synced looks like a torn tail.
+    let expected = if at.damaged { &at.durable } else { &at.logged };
+    if !shown.covers(expected) {
+        let text =
+            format!("n{slot} starts with {shown:?} after {:?}, had to have {expected:?}", at.stopped_by);
+        return world.violate("durability", text);
+    }
+    // What the start found, it made durable.
+    world.slots[slot].durable = shown;
+}
+
+/// Everything acknowledged is shown everywhere.
+pub fn settled(world: &mut World) {
+    let Some(engine) = world.engine(0) else { return };
+    let shown = engine.frontier();
+    let missing = world.ledger.origins.iter().find(|(node, o)| shown.seq(**node) < o.acknowledged);
+    if let Some((node, origin)) = missing {
+        let text = format!(
+            "{node} of n{} was acknowledged up to {}, shown is {}",
+            origin.slot,
+            origin.acknowledged,
+            shown.seq(*node)
+        );
+        world.violate("durability", text);
+    }
+}

@@ -1,0 +1,147 @@
+//! What clients send: a table of command families. A new type of value adds its rows here, nothing else.
+
+use crate::random::Random;
+
+/// Which names a family works on, unless the run mixes types.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holds {
+    String,
+    Counter,
+    Set,
+    Hash,
+    ZSet,
+}
+
+impl Holds {
+    fn prefix(self) -> &'static str {
+        match self {
+            Holds::String => "str",
+            Holds::Counter => "num",
+            Holds::Set => "set",
+            Holds::Hash => "hash",
+            Holds::ZSet => "zset",
+        }
+    }
+}
+
+/// Commands of one kind. `draw` gives one line of words.
+pub struct Family {
+    pub name: &'static str,
+    /// It empties or exchanges whole databases.
+    pub flushes: bool,
+    /// It gives keys an end within the run.
+    pub expires: bool,
+    pub draw: fn(&mut Draw<'_>) -> String,
+}
+
+/// The names and values of one run.
+pub struct Draw<'r> {
+    pub random: &'r mut Random,
+    pub keys: usize,
+    pub mixed: bool,
+}
+
+impl Draw<'_> {
+    pub fn key(&mut self, holds: Holds) -> String {
+        let at = self.random.index(self.keys);
+        if self.mixed { format!("k{at}") } else { format!("{}:{at}", holds.prefix()) }
+    }
+
+    pub fn value(&mut self) -> String {
+        match self.random.index(12) {
+            0 => "x".repeat(200),
+            n => format!("v{n}{}", self.random.below(100)),
+        }
+    }
+
+    pub fn member(&mut self) -> String {
+        format!("m{}", self.random.below(6))
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.random.below(bound)
+    }
+
+    /// A time to live, ms: some end within the run.
+    fn ms(&mut self) -> u64 {
+        1 + self.random.below([50, 2_000, 100_000][self.random.clone().index(3)])
+    }
+}
+
+const fn family(name: &'static str, draw: fn(&mut Draw<'_>) -> String) -> Family {
+    Family { name, flushes: false, expires: false, draw }
+}
+
+const fn expiring(name: &'static str, draw: fn(&mut Draw<'_>) -> String) -> Family {
+    Family { name, flushes: false, expires: true, draw }
+}
+
+use Holds::{Counter, Hash, Set, String as Text, ZSet};
+
+/// Every family.
+pub const FAMILIES: &[Family] = &[
+    family("set", |d| format!("SET {} {}", d.key(Text), d.value())),
+    family("set-options", |d| {
+        let option = ["NX", "XX", "KEEPTTL", "GET"][d.below(4) as usize];
+        format!("SET {} {} {option}", d.key(Text), d.value())
+    }),
+    expiring("set-px", |d| format!("SET {} {} PX {}", d.key(Text), d.value(), d.ms())),
+    family("append", |d| format!("APPEND {} {}", d.key(Text), d.below(10))),
+    family("setrange", |d| format!("SETRANGE {} {} {}", d.key(Text), d.below(8), d.value())),
+    family("getdel", |d| format!("GETDEL {}", d.key(Text))),
+    family("mset", |d| format!("MSET {} {} {} {}", d.key(Text), d.value(), d.key(Text), d.value())),
+    family("incr", |d| format!("INCRBY {} {}", d.key(Counter), d.below(100))),
+    family("decr", |d| format!("DECRBY {} {}", d.key(Counter), d.below(100))),
+    family("incrbyfloat", |d| format!("INCRBYFLOAT {} {}.5", d.key(Counter), d.below(10))),
+    family("set-number", |d| format!("SET {} {}", d.key(Counter), d.below(1000))),
+    family("sadd", |d| format!("SADD {} {} {}", d.key(Set), d.member(), d.member())),
+    family("srem", |d| format!("SREM {} {}", d.key(Set), d.member())),
+    family("spop", |d| format!("SPOP {}", d.key(Set))),
+    family("smove", |d| format!("SMOVE {} {} {}", d.key(Set), d.key(Set), d.member())),
+    family("sunionstore", |d| format!("SUNIONSTORE {} {} {}", d.key(Set), d.key(Set), d.key(Set))),
+    family("hset", |d| {
+        format!("HSET {} {} {} {} {}", d.key(Hash), d.member(), d.value(), d.member(), d.below(100))
+    }),
+    family("hsetnx", |d| format!("HSETNX {} {} {}", d.key(Hash), d.member(), d.value())),
+    family("hdel", |d| format!("HDEL {} {} {}", d.key(Hash), d.member(), d.member())),
+    family("hincrby", |d| format!("HINCRBY {} n{} {}", d.key(Hash), d.below(4), d.below(100))),
+    family("hincrbyfloat", |d| format!("HINCRBYFLOAT {} n{} {}.5", d.key(Hash), d.below(4), d.below(10))),
+    family("zadd", |d| {
+        format!("ZADD {} {} {} {} {}", d.key(ZSet), d.below(100), d.member(), d.below(100), d.member())
+    }),
+    family("zadd-gt", |d| format!("ZADD {} GT {} {}", d.key(ZSet), d.below(200), d.member())),
+    family("zadd-lt", |d| format!("ZADD {} LT {} {}", d.key(ZSet), d.below(200), d.member())),
+    family("zincrby", |d| format!("ZINCRBY {} {} {}", d.key(ZSet), d.below(50), d.member())),
+    family("zrem", |d| format!("ZREM {} {} {}", d.key(ZSet), d.member(), d.member())),
+    family("zpopmin", |d| format!("ZPOPMIN {}", d.key(ZSet))),
+    family("zunionstore", |d| format!("ZUNIONSTORE {} 2 {} {}", d.key(ZSet), d.key(ZSet), d.key(ZSet))),
+    family("del", |d| {
+        let holds = [Text, Counter, Set, Hash, ZSet][d.below(5) as usize];
+        format!("DEL {} {}", d.key(holds), d.key(holds))
+    }),
+    expiring("expire", |d| {
+        let holds = [Text, Counter, Set, Hash, ZSet][d.below(5) as usize];
+        format!("PEXPIRE {} {}", d.key(holds), d.ms())
+    }),
+    family("persist", |d| format!("PERSIST {}", d.key(Text))),
+    family("rename", |d| {
+        let holds = [Text, Set, Hash, ZSet][d.below(4) as usize];
+        format!("RENAME {} {}", d.key(holds), d.key(holds))
+    }),
+    family("copy", |d| {
+        let holds = [Text, Set, Hash, ZSet][d.below(4) as usize];
+        format!("COPY {} {} REPLACE", d.key(holds), d.key(holds))
+    }),
+    family("move", |d| format!("MOVE {} 1", d.key(Text))),
+    Family { name: "flushdb", flushes: true, expires: false, draw: |_| "FLUSHDB".into() },
+    Family { name: "flushall", flushes: true, expires: false, draw: |_| "FLUSHALL".into() },
+    Family { name: "swapdb", flushes: true, expires: false, draw: |_| "SWAPDB 0 1".into() },
+];
+
+/// The families of a run: all that do not flush, or a few of any kind.
+pub fn draw_families(random: &mut Random) -> Vec<usize> {
+    if random.index(3) == 0 {
+        return (0..FAMILIES.len()).filter(|at| !FAMILIES[*at].flushes).collect();
+    }
+    (0..2 + random.index(8)).map(|_| random.index(FAMILIES.len())).collect()
+}
