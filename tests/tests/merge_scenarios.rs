@@ -11,21 +11,27 @@ use tests::{batches, plans};
 
 const NOW_MS: u64 = 1_000_000;
 
+fn open(seed: u64) -> Arc<Engine> {
+    let config = EngineConfig {
+        databases: 1,
+        expects_peers: true,
+        hash_seed_override: Some(7),
+        random_seed: seed,
+        ..EngineConfig::default()
+    };
+    let mut ids = batches::ids(seed);
+    Engine::open(config, Arc::new(MemoryDisk::default()), &mut || ids() | 1).expect("opens").0
+}
+
+fn introduce(a: &Engine, b: &Engine) {
+    a.learn(&b.member());
+    b.learn(&a.member());
+}
+
 /// Two nodes that know each other.
 fn two() -> [Arc<Engine>; 2] {
-    let engines = [1, 2].map(|seed| {
-        let config = EngineConfig {
-            databases: 1,
-            expects_peers: true,
-            hash_seed_override: Some(7),
-            random_seed: seed,
-            ..EngineConfig::default()
-        };
-        let mut ids = batches::ids(seed);
-        Engine::open(config, Arc::new(MemoryDisk::default()), &mut || ids() | 1).expect("opens").0
-    });
-    engines[0].learn(&engines[1].member());
-    engines[1].learn(&engines[0].member());
+    let engines = [1, 2].map(open);
+    introduce(&engines[0], &engines[1]);
     engines
 }
 
@@ -120,4 +126,29 @@ fn a_reload_without_a_checkpoint_takes_each_batch_as_it_was_taken_first() {
     assert_eq!(shown, b.digest(NOW_MS + 3).0);
     a.reload().expect("reads its log");
     assert_eq!(a.digest(NOW_MS + 3).0, shown, "the append was not seen by the assignment");
+}
+
+#[test]
+fn what_was_stable_before_a_stranger_came_is_pruned_again() {
+    let [a, b] = two();
+    run(&a, NOW_MS, "set k 1");
+    run(&b, NOW_MS, "set m 1");
+    send(&a, &b);
+    send(&b, &a);
+    acknowledge(&b, &a, NOW_MS + 1);
+    assert_eq!(a.shard_stats().1, 0);
+    // It wrote before it met anybody: everything is worked out anew.
+    let c = open(3);
+    run(&c, NOW_MS + 2, "set j 2");
+    introduce(&a, &c);
+    introduce(&b, &c);
+    send(&c, &a);
+    send(&c, &b);
+    assert!(a.shard_stats().1 > 0);
+    send(&a, &c);
+    acknowledge(&b, &a, NOW_MS + 3);
+    acknowledge(&c, &a, NOW_MS + 3);
+    send(&b, &c);
+    acknowledge(&c, &a, NOW_MS + 4);
+    assert_eq!(a.shard_stats().1, 0, "everybody has everything");
 }

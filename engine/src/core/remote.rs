@@ -284,6 +284,7 @@ impl Engine {
         {
             let mut peers = self.peers.lock();
             peers.base_cut = Frontier::new();
+            peers.marked = Frontier::new();
             // Each batch counts with what its origin had settled then, not with what it settled since.
             peers.settled.clear();
         }
