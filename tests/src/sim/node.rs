@@ -243,8 +243,14 @@ impl World {
         let member = engine.member();
         self.slots[slot].watched.restart();
         let unused = self.ledger.begin(member.node, slot, member.directory, boot);
+        let damaged = self.slots[slot].damaged;
         invariants::started(self, slot, unused);
         self.look(slot);
+        if damaged {
+            self.slots[slot].durable = self.slots[slot].logged.clone();
+            self.note_losses(slot);
+            self.excuse_losses();
+        }
         if self.plan.introduced {
             self.introduce(slot);
         }
@@ -356,12 +362,18 @@ impl World {
         at.disk.restart(stop);
         if stop == Stop::PowerCut {
             at.logged = at.durable.clone();
-            for (node, origin) in self.ledger.origins.iter_mut().filter(|(_, o)| o.slot == slot) {
-                origin.kept = Some(at.logged.seq(*node));
-            }
         }
         if stop == Stop::PowerCut {
+            self.note_losses(slot);
             self.excuse_losses();
+        }
+    }
+
+    /// Of what was written here, the machine kept what it has now.
+    fn note_losses(&mut self, slot: usize) {
+        let logged = &self.slots[slot].logged;
+        for (node, origin) in self.ledger.origins.iter_mut().filter(|(_, o)| o.slot == slot) {
+            origin.kept = Some(logged.seq(*node));
         }
     }
 
