@@ -83,6 +83,7 @@ pub struct NodeConfig {
     pub feature_level: u32,
     pub cluster: Option<ClusterConfig>,
     pub rules: RangeRules,
+    pub acks_timeout_ms: u64,
     pub log_json: bool,
     pub log_level: String,
 }
@@ -222,6 +223,7 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         feature_level,
         cluster,
         rules,
+        acks_timeout_ms: args.acks_timeout.unwrap_or(1000),
         log_json,
         log_level,
     })

@@ -32,7 +32,12 @@ impl Engine {
     /// Takes note of the wall clock while nothing is written, so that acks can promise it. Call a few times a second.
     pub fn tick(&self, now_ms: u64) {
         if !self.is_alone() {
-            self.stage.lock().observe(Hlc::from_ms(now_ms));
+            let last = {
+                let mut stage = self.stage.lock();
+                stage.observe(Hlc::from_ms(now_ms));
+                stage.last()
+            };
+            self.ages.lock().note(last, now_ms);
         }
     }
 

@@ -5,6 +5,7 @@
 //! Invariants: an effect is in the log before any reply that could have read it leaves ([`Engine::end_turn`]); a batch's context
 //! covers everything its effects could have read; the shown frontier advances only after every effect below it is folded.
 
+mod behind;
 mod checkpoint;
 mod digest;
 mod evict;
@@ -43,6 +44,7 @@ use origins::Origins;
 use stage::Stage;
 use write::Writer;
 
+pub use behind::Lag;
 pub(crate) use checkpoint::read_manifest;
 pub use checkpoint::{
     CheckpointDone, CheckpointError, CheckpointFacts, CheckpointPolicy, CheckpointStatus, inspect_checkpoint,
@@ -53,7 +55,7 @@ pub use locks::LockPlan;
 pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};
 pub use remote::{Queues, decode_members, replica};
 pub use unit::{Blocking, Ended, Key, Unit};
-pub use wait::{Until, WakeReactor};
+pub use wait::{Purpose, Until, WakeReactor};
 pub use walk::Visited;
 pub use write::WriteRefused;
 
@@ -144,6 +146,8 @@ pub struct Engine {
     /// No stamp past this is taken from a peer (Unix ms).
     stamp_max_ms: AtomicU64,
     rules: RwLock<RangeRules>,
+    /// Some rule asks for acks.
+    asks_acks: bool,
     stats: EngineStats,
     /// Shard counters at the last CONFIG RESETSTAT.
     stats_base: Mutex<ShardStats>,
@@ -151,6 +155,7 @@ pub struct Engine {
     fsync: AtomicU8,
     appended: RwLock<Option<Arc<dyn Fn() + Send + Sync>>>,
     waits: wait::Waits,
+    ages: Mutex<behind::Ages>,
 }
 
 impl Engine {

@@ -469,8 +469,9 @@ impl Replica for Engine {
         true
     }
 
-    fn peer_up(&self, peer: &Member, frontier: &Frontier, now_ms: u64) {
+    fn peer_up(&self, peer: &Member, frontier: &Frontier, _now_ms: u64) {
         self.learn(peer);
+        let now_ms = self.stage.lock().last_hlc().ms();
         let near = self.own.read().region == peer.region;
         {
             let mut peers = self.peers.lock();
@@ -570,8 +571,9 @@ impl Replica for Engine {
         shown.map(|batches| Received::Shown { batches })
     }
 
-    fn acked(&self, peer: NodeId, ack: &Ack, now_ms: u64) {
+    fn acked(&self, peer: NodeId, ack: &Ack, _now_ms: u64) {
         let shown = self.shown.lock().clone();
+        let now_ms = self.stage.lock().last_hlc().ms();
         {
             let mut peers = self.peers.lock();
             peers.nack.announced(peer, &ack.applied);

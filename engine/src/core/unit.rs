@@ -51,6 +51,8 @@ pub struct Blocking {
 pub struct Ended {
     /// The last effect emitted; 0 for none.
     pub last: Seq,
+    /// How many other members must hold it before the client is answered.
+    pub acks: u32,
 }
 
 /// What a plan asked for with [`Unit::block`].
@@ -70,6 +72,7 @@ pub struct Unit<'e> {
     emitted: u64,
     /// The last effect emitted.
     last: Seq,
+    acks: u32,
     blocked: Option<Box<Blocked>>,
     touch: bool,
     lfu: Option<Lfu>,
@@ -108,6 +111,7 @@ impl Engine {
             stage: None,
             emitted: 0,
             last: Seq(0),
+            acks: 0,
             blocked: None,
             touch: true,
             lfu: self.lfu(),
@@ -352,6 +356,9 @@ impl<'e> Unit<'e> {
         let id = stage.push(&effect);
         self.emitted += 1;
         self.last = id.seq;
+        if engine.asks_acks {
+            self.acks = self.acks.max(engine.rules.read().acks_for_key(key.bytes));
+        }
         let counted = self.counted == Some(key.hash);
         engine.with_world(engine.own_origin, |world| {
             shard.fold_on(known, key.hash, id, &effect, &World { counted, ..world.clone() });
@@ -378,6 +385,7 @@ impl<'e> Unit<'e> {
         seen.advance(engine.node, stage.last());
         let op = Op::Flush { db: physical, seen: crate::effect::FlushSeen::Frontier(&seen) };
         let id = self.emit_bare(op);
+        self.ask_all_acks();
         let Locks::All(shards) = &mut self.locks else { panic!("a flush holds every shard") };
         engine.flush_shards(shards.iter_mut().map(|s| &mut **s), id, physical, &seen);
     }
@@ -401,6 +409,12 @@ impl<'e> Unit<'e> {
             shard.waiters.all_changed(|db| db == pa || db == pb, &|waiter| engine.waits.note(waiter));
         }
         engine.apply_swap(id.node, hlc, a, b);
+        self.ask_all_acks();
+    }
+
+    /// An effect on every key asks for what the strictest rule asks for.
+    fn ask_all_acks(&mut self) {
+        self.acks = self.acks.max(self.engine.rules.read().acks_max());
     }
 
     /// No peers are known.
@@ -512,7 +526,7 @@ impl Unit<'_> {
     /// Closes the bundle and lets go of everything, as dropping it does; tells what was emitted.
     pub fn end(mut self) -> Ended {
         self.close();
-        Ended { last: self.last }
+        Ended { last: self.last, acks: self.acks }
     }
 
     fn close(&mut self) {

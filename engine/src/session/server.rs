@@ -67,6 +67,9 @@ pub struct Server {
     sampler: Mutex<Sampler>,
     /// Clients whose command waits.
     pub(crate) blocked: AtomicU64,
+    /// Writes whose reply waited for peers, and those of them whose time was up first.
+    pub(crate) acked_writes: AtomicU64,
+    pub(crate) acks_missed: AtomicU64,
     pub(super) memory_peak: AtomicU64,
     pub(super) eviction: Mutex<Pool>,
     pub started_ms: u64,
@@ -85,6 +88,8 @@ impl Server {
             pause: Pause::default(),
             sampler: Mutex::default(),
             blocked: AtomicU64::new(0),
+            acked_writes: AtomicU64::new(0),
+            acks_missed: AtomicU64::new(0),
             memory_peak: AtomicU64::new(0),
             eviction: Mutex::default(),
             started_ms: now_ms,

@@ -71,6 +71,7 @@ const BYTES_FROM_1M: Kind = Kind::Memory { min: 1 << 20, max: i64::MAX };
 
 /// Ordered by name.
 pub static SETTINGS: &[Setting] = &[
+    live("acks-timeout", LONG, "1000"),
     live("active-expire-effort", Kind::Integer { min: 1, max: 10 }, "1"),
     live("activedefrag", Kind::Bool, "no"),
     live("activerehashing", Kind::Bool, "yes"),

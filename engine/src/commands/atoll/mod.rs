@@ -1,12 +1,15 @@
 //! ATOLL.*: what Redis has no word for.
 
+mod lag;
+mod token;
+
 use proto::resp::Replies;
 
 use crate::refusal::Refusal;
 use crate::replication::Replica;
 use crate::session::Call;
 
-use super::spec::{CommandSpec, Flags, Plan, Scope};
+use super::spec::{ArgSpec, CommandSpec, Flags, Plan, Scope};
 
 pub static SPECS: &[CommandSpec] = &[
     CommandSpec {
@@ -33,6 +36,17 @@ pub static SPECS: &[CommandSpec] = &[
         ..CommandSpec::EMPTY
     },
     CommandSpec {
+        name: "atoll.lag",
+        arity: 1,
+        flags: Flags::READONLY.or(Flags::FAST),
+        acl: &["@fast", "@connection"],
+        group: "atoll",
+        summary: "Tells how far behind each other member is: effects, milliseconds, when it was heard last, round trip.",
+        complexity: "O(N*M) where N is the number of members and M the number of origins",
+        plan: Plan::Session(lag::lag),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
         name: "atoll.members",
         arity: 1,
         flags: Flags::READONLY.or(Flags::FAST),
@@ -52,6 +66,32 @@ pub static SPECS: &[CommandSpec] = &[
         summary: "Answers the mode that a key's range has.",
         complexity: "O(N) where N is the number of rules",
         plan: Plan::Session(mode),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
+        name: "atoll.token",
+        arity: 1,
+        flags: Flags::READONLY.or(Flags::FAST),
+        acl: &["@fast", "@connection"],
+        group: "atoll",
+        summary: "Answers a token for everything shown here, this connection's writes included.",
+        complexity: "O(N) where N is the number of origins",
+        plan: Plan::Session(token::token),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
+        name: "atoll.wait",
+        arity: 3,
+        flags: Flags::READONLY.or(Flags::NOSCRIPT),
+        acl: &["@slow", "@connection"],
+        group: "atoll",
+        summary: "Waits until this node shows everything that a token names.",
+        complexity: "O(N) where N is the number of origins",
+        args: &[
+            ArgSpec { name: "token", kind: "string", ..ArgSpec::EMPTY },
+            ArgSpec { name: "timeout-ms", kind: "integer", ..ArgSpec::EMPTY },
+        ],
+        plan: Plan::Session(token::wait),
         ..CommandSpec::EMPTY
     },
 ];
