@@ -143,6 +143,10 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_ACKS_TIMEOUT", value_name = "MS")]
     pub acks_timeout: Option<u64>,
 
+    /// Merge decisions kept for ATOLL.CONFLICTS [default: 1024].
+    #[arg(long, env = "ATOLL_CONFLICT_FEED_SIZE", value_name = "N")]
+    pub conflict_feed_size: Option<u32>,
+
     /// Log lines as text or json [default: text].
     #[arg(long, env = "ATOLL_LOG_FORMAT", value_name = "text|json")]
     pub log_format: Option<String>,
@@ -183,6 +187,7 @@ impl ServeArgs {
             default_mode: self.default_mode.or(other.default_mode),
             rule: self.rule.or(other.rule),
             acks_timeout: self.acks_timeout.or(other.acks_timeout),
+            conflict_feed_size: self.conflict_feed_size.or(other.conflict_feed_size),
             log_format: self.log_format.or(other.log_format),
             log_level: self.log_level.or(other.log_level),
         }

@@ -38,6 +38,7 @@ impl Engine {
                 stage.last()
             };
             self.ages.lock().note(last, now_ms);
+            self.conflicts.tick(now_ms);
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod behind;
 mod checkpoint;
+mod conflicts;
 mod digest;
 mod evict;
 mod expire;
@@ -49,6 +50,7 @@ pub(crate) use checkpoint::read_manifest;
 pub use checkpoint::{
     CheckpointDone, CheckpointError, CheckpointFacts, CheckpointPolicy, CheckpointStatus, inspect_checkpoint,
 };
+pub use conflicts::Conflict;
 pub use digest::key_digest;
 pub use evict::{POLICIES, Policy, Pool};
 pub use locks::LockPlan;
@@ -156,6 +158,9 @@ pub struct Engine {
     appended: RwLock<Option<Arc<dyn Fn() + Send + Sync>>>,
     waits: wait::Waits,
     ages: Mutex<behind::Ages>,
+    conflicts: conflicts::Conflicts,
+    /// What is being folded is folded again: its decisions are no news.
+    replaying: AtomicBool,
 }
 
 impl Engine {
@@ -255,6 +260,11 @@ impl Engine {
             lfu: self.lfu(),
             counted: false,
             woken: &|waiter| self.waits.note(waiter),
+            decided: &|db, key, disputes| {
+                if !self.is_loading() && !self.replaying.load(Relaxed) {
+                    self.conflicts.note(db, key, disputes);
+                }
+            },
         })
     }
 

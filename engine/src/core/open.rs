@@ -274,6 +274,8 @@ impl Engine {
             appended: RwLock::new(None),
             waits: Default::default(),
             ages: Default::default(),
+            conflicts: Default::default(),
+            replaying: AtomicBool::new(false),
             config,
         }
     }

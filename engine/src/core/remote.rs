@@ -283,14 +283,16 @@ impl Engine {
             peers.settled.clear();
         }
         let mut hlc = Hlc(0);
-        log.replay(&mut |batch| match batch.header.kind {
+        self.replaying.store(true, Relaxed);
+        let replayed = log.replay(&mut |batch| match batch.header.kind {
             BatchKind::Effects => {
                 hlc = hlc.max(self.fold_batch(batch, Some(false), Some(&mut shards))?);
                 Ok(())
             }
             BatchKind::Stable | BatchKind::Members => Ok(()),
-        })
-        .map_err(|e| {
+        });
+        self.replaying.store(false, Relaxed);
+        replayed.map_err(|e| {
             self.fail();
             ReplicaError::Log(e.to_string())
         })?;

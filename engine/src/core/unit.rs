@@ -16,8 +16,9 @@ use super::stage::Stage;
 use super::write::STAGED_MAX;
 use super::{Engine, LockPlan, Turn};
 use crate::effect::{Deps, Effect, Expiry, FieldOp, Op, ScoreOp};
-use crate::merge::elements;
+use crate::merge::{Explanation, elements};
 use crate::refusal::Refusal;
+use crate::replication::{Member, Replica};
 use crate::state::access::{self, Lfu};
 use crate::state::hash::HashValue;
 use crate::state::set::SetValue;
@@ -308,6 +309,21 @@ impl<'e> Unit<'e> {
         self.live(key)?;
         let block = self.engine.config.block_bytes;
         self.locks.shard(key.hash).footprint(key.db, key.hash, key.bytes, samples, block)
+    }
+
+    /// All members known, this node included.
+    pub fn members(&self) -> Vec<Member> {
+        self.engine.members()
+    }
+
+    /// All there is of a key, `limit` of its effects at most; `None` when nothing is left of it.
+    pub fn explain(&mut self, key: &Key<'_>, limit: usize) -> Option<Explanation> {
+        let engine = self.engine;
+        let shard = self.locks.shard(key.hash);
+        let (mut explained, (origin, seq)) = shard.explain(key.db, key.hash, key.bytes, limit)?;
+        explained.last =
+            engine.origins.node(origin).filter(|_| seq > 0).map(|node| EffectId::new(node, Seq(seq)));
+        Some(explained)
     }
 
     /// The assignment that an overlay emitted now lies on; [`EffectId::STABLE`] when no unstable one made the value, `None` when there

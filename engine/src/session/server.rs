@@ -96,6 +96,8 @@ impl Server {
         };
         server.engine.set_string_bytes_max(server.config.live().bulk_bytes_max.load(Relaxed));
         server.engine.set_lfu(server.config.live().lfu());
+        let feed_size = server.config.text("conflict-feed-size").parse().unwrap_or(0);
+        server.engine.set_conflict_feed_size(feed_size);
         server.plan_checkpoints();
         // Not held: the host's links hold the engine.
         let host = Arc::downgrade(&server.host);
@@ -146,6 +148,7 @@ impl Server {
                 "save" | "checkpoint-interval" | "checkpoint-log-size" | "log-retention-size" => {
                     self.plan_checkpoints();
                 }
+                "conflict-feed-size" => self.engine.set_conflict_feed_size(value.parse().unwrap_or(0)),
                 "appendfsync" => self.engine.set_fsync(match value.as_str() {
                     "always" => Fsync::Always,
                     "no" => Fsync::No,

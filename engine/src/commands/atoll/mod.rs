@@ -1,5 +1,7 @@
 //! ATOLL.*: what Redis has no word for.
 
+mod conflicts;
+mod explain;
 mod lag;
 mod token;
 
@@ -9,9 +11,43 @@ use crate::refusal::Refusal;
 use crate::replication::Replica;
 use crate::session::Call;
 
-use super::spec::{ArgSpec, CommandSpec, Flags, Plan, Scope};
+use super::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
 
 pub static SPECS: &[CommandSpec] = &[
+    CommandSpec {
+        name: "atoll.conflicts",
+        arity: -1,
+        flags: Flags::READONLY.or(Flags::ADMIN),
+        acl: &["@admin", "@slow", "@dangerous"],
+        group: "atoll",
+        summary: "Tells what merges decided here: rule, winner, loser; the newest, or what came after an id.",
+        complexity: "O(N) where N is the number of decisions kept",
+        args: &[
+            ArgSpec {
+                name: "count",
+                kind: "integer",
+                token: Some("COUNT"),
+                flags: &["optional"],
+                ..ArgSpec::EMPTY
+            },
+            ArgSpec {
+                name: "id",
+                kind: "integer",
+                token: Some("AFTER"),
+                flags: &["optional"],
+                ..ArgSpec::EMPTY
+            },
+            ArgSpec {
+                name: "pattern",
+                kind: "pattern",
+                token: Some("KEY"),
+                flags: &["optional"],
+                ..ArgSpec::EMPTY
+            },
+        ],
+        plan: Plan::Session(conflicts::conflicts),
+        ..CommandSpec::EMPTY
+    },
     CommandSpec {
         name: "atoll.digest",
         arity: 1,
@@ -22,6 +58,20 @@ pub static SPECS: &[CommandSpec] = &[
         complexity: "O(N) where N is the number of keys",
         scope: Scope::Walk,
         plan: Plan::Session(digest),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
+        name: "atoll.explain",
+        arity: 2,
+        flags: Flags::READONLY,
+        acl: &["@keyspace", "@read", "@slow"],
+        keys: &[KeySpec { begin: 1, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, flags: &["RO"] }],
+        scope: Scope::Keys,
+        group: "atoll",
+        summary: "Tells the effects of a key that this node holds, and why it shows what it shows.",
+        complexity: "O(N*log(N)) where N is the number of unstable effects of the key",
+        args: &[ArgSpec { name: "key", kind: "key", key_spec_index: Some(0), ..ArgSpec::EMPTY }],
+        plan: Plan::Data(explain::explain),
         ..CommandSpec::EMPTY
     },
     CommandSpec {

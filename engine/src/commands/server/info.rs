@@ -247,6 +247,9 @@ fn stats(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("merge_forks", shards.forks);
     lines.put("merge_type_clashes", shards.clashes);
     lines.put("merge_late_effects", shards.late);
+    for (rule, count) in call.engine().conflict_counts() {
+        lines.put(&format!("conflicts_{}", rule.name()), count);
+    }
     lines.put("window_keys", census.windows);
     lines.put("window_queue", census.unstable);
 }
