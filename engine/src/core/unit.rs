@@ -342,11 +342,12 @@ impl<'e> Unit<'e> {
         let engine = self.engine;
         let now_ms = self.now_ms;
         let shard = self.locks.shard(key.hash);
-        let (mut deps, mut fresh, mut op) = (Deps::new(), None, op);
-        let mut known = None;
+        let (mut deps, mut past_ms, mut op) = (Deps::new(), None, op);
+        let (mut known, mut expiry) = (None, None);
         if let Some(entry) = shard.find(key.db, key.hash, key.bytes) {
-            let dead = entry.kind().is_none() || entry.expiry().reached(now_ms);
-            let (expiry_ms, tip) = (entry.expiry().ms(), entry.tip());
+            let (has_value, tip) = (entry.kind().is_some(), entry.tip());
+            expiry = has_value.then(|| entry.expiry());
+            let expiry_ms = entry.expiry().ms();
             op = whole_removal(&entry, op);
             let ptr = entry.ptr();
             known = Some(ptr);
@@ -357,13 +358,15 @@ impl<'e> Unit<'e> {
                 }
             } else {
                 shard.tips(ptr, &mut deps);
-                if dead {
-                    fresh = Some(expiry_ms.unwrap_or(0));
-                }
+                past_ms = Some(expiry_ms.unwrap_or(0));
             }
         }
         let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
         let hlc = stage.tick(now_ms);
+        // Dead by the clock that others go by as well: it may be ahead of the turn's, and whoever removed the key meanwhile has
+        // nothing that this effect could prolong.
+        let dead = |expiry: Option<Expiry>| expiry.is_none_or(|e| e.reached(now_ms) || e.reached(hlc.ms()));
+        let fresh = past_ms.filter(|_| dead(expiry));
         if sets_past_expiry(&op, hlc.ms()) {
             // An expiry not after the effect itself ends the key there and then.
             op = Op::Reset;
