@@ -65,8 +65,8 @@ impl RangeRule {
         let rule = || text.to_owned();
         let mode_of = |rest: &str| Mode::parse(rest.split(',').next().unwrap_or_default());
         let splits = || text.match_indices('=').map(|(at, _)| (&text[..at], &text[at + 1..]));
-        let Some((pattern, rest)) = splits().filter(|(_, rest)| mode_of(rest).is_some()).last() else {
-            return Err(match splits().last() {
+        let Some((pattern, rest)) = splits().rfind(|(_, rest)| mode_of(rest).is_some()) else {
+            return Err(match splits().next_back() {
                 None => RuleError::NoMode(rule()),
                 Some((_, mode)) => RuleError::UnknownMode { rule: rule(), mode: mode.into() },
             });
