@@ -133,9 +133,19 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_DEFAULT_MODE", value_name = "safe|unsafe")]
     pub default_mode: Option<String>,
 
-    /// Mode of the keys matching a glob pattern; repeatable, the first match decides.
-    #[arg(long = "rule", env = "ATOLL_RULE", value_name = "PATTERN=MODE", value_delimiter = ';')]
+    /// Mode of the keys matching a glob pattern; repeatable, the first match decides. `unsafe,acks=N`: a write is answered
+    /// once N other members hold it.
+    #[arg(long = "rule", env = "ATOLL_RULE", value_name = "PATTERN=MODE[,acks=N]", value_delimiter = ';')]
     pub rule: Option<Vec<String>>,
+
+    /// How long a reply waits for the members that a rule's acks asks for, in ms, before it is -NOACK; 0: for ever
+    /// [default: 1000].
+    #[arg(long, env = "ATOLL_ACKS_TIMEOUT", value_name = "MS")]
+    pub acks_timeout: Option<u64>,
+
+    /// Merge decisions kept for ATOLL.CONFLICTS [default: 1024].
+    #[arg(long, env = "ATOLL_CONFLICT_FEED_SIZE", value_name = "N")]
+    pub conflict_feed_size: Option<u32>,
 
     /// Log lines as text or json [default: text].
     #[arg(long, env = "ATOLL_LOG_FORMAT", value_name = "text|json")]
@@ -176,6 +186,8 @@ impl ServeArgs {
             feature_level: self.feature_level.or(other.feature_level),
             default_mode: self.default_mode.or(other.default_mode),
             rule: self.rule.or(other.rule),
+            acks_timeout: self.acks_timeout.or(other.acks_timeout),
+            conflict_feed_size: self.conflict_feed_size.or(other.conflict_feed_size),
             log_format: self.log_format.or(other.log_format),
             log_level: self.log_level.or(other.log_level),
         }

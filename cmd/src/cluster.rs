@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use beacon::{Beacon, BeaconConfig};
 use engine::core::{Engine, replica};
+use proto::NodeId;
 use tokio::runtime::Runtime;
 
-use crate::host::LinkLines;
 use crate::settle::{NodeConfig, StartError};
 
 /// The running links; dropped, they end.
@@ -20,7 +20,7 @@ pub struct Cluster {
 pub fn start(
     config: &NodeConfig,
     engine: &Arc<Engine>,
-    links: &Arc<OnceLock<LinkLines>>,
+    links: &Arc<OnceLock<Links>>,
 ) -> Result<Option<Cluster>, StartError> {
     let Some(cluster) = &config.cluster else { return Ok(None) };
     let bind: SocketAddr = (config.bind.as_str(), cluster.port)
@@ -47,8 +47,7 @@ pub fn start(
     engine.on_append(Arc::new(move || notifier.notify()));
     tracing::info!(address = %bind, advertised = %cluster.advertise, "listening for peers");
     let beacon = Arc::new(parking_lot::Mutex::new(Some(beacon)));
-    let shown = beacon.clone();
-    let _ = links.set(Box::new(move || shown.lock().as_ref().map_or_else(Vec::new, link_lines)));
+    let _ = links.set(Links(beacon.clone()));
     Ok(Some(Cluster { runtime, beacon }))
 }
 
@@ -59,6 +58,23 @@ impl Cluster {
             self.runtime.block_on(beacon.shutdown());
         }
         self.runtime.shutdown_background();
+    }
+}
+
+/// What the node's own clients may ask of its links.
+pub struct Links(Arc<parking_lot::Mutex<Option<Beacon>>>);
+
+impl Links {
+    /// For INFO replication.
+    pub fn lines(&self) -> Vec<String> {
+        self.0.lock().as_ref().map_or_else(Vec::new, link_lines)
+    }
+
+    /// Of the links that are up.
+    pub fn round_trips_us(&self) -> Vec<(NodeId, u64)> {
+        let links = self.0.lock().as_ref().map_or_else(Vec::new, Beacon::links);
+        let up = links.into_iter().filter(|link| link.state == beacon::LinkState::Up);
+        up.map(|link| (link.peer.node, link.rtt_us)).collect()
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use engine::session::{Host, ProcessFacts, ProcessUsage, ShutdownRequest};
 use mio::Waker;
 use parking_lot::Mutex;
+use proto::NodeId;
 
+use crate::cluster::Links;
 use crate::{allocator, process};
 
 /// What the threads of a node share about its life.
@@ -89,14 +91,11 @@ impl Life {
     }
 }
 
-/// Lines about links for INFO replication.
-pub type LinkLines = Box<dyn Fn() -> Vec<String> + Send + Sync>;
-
 /// See the module.
 pub struct NodeHost {
     pub life: Arc<Life>,
     pub facts: ProcessFacts,
-    pub links: Arc<OnceLock<LinkLines>>,
+    pub links: Arc<OnceLock<Links>>,
 }
 
 impl Host for NodeHost {
@@ -142,8 +141,12 @@ impl Host for NodeHost {
         self.life.wake(reactor);
     }
 
+    fn round_trips_us(&self) -> Vec<(NodeId, u64)> {
+        self.links.get().map_or_else(Vec::new, Links::round_trips_us)
+    }
+
     fn links(&self) -> Vec<String> {
-        self.links.get().map_or_else(Vec::new, |lines| lines())
+        self.links.get().map_or_else(Vec::new, Links::lines)
     }
 
     fn configured(&self, name: &str, value: &str) {

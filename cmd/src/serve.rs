@@ -83,6 +83,8 @@ fn settings(config: &NodeConfig, port: u16) -> Result<Config, StartError> {
         ("checkpoint-log-size", config.checkpoint_log_size.clone()),
         ("checkpoint-interval", config.checkpoint_interval.to_string()),
         ("log-retention-size", config.log_retention_size.clone()),
+        ("acks-timeout", config.acks_timeout_ms.to_string()),
+        ("conflict-feed-size", config.conflict_feed_size.to_string()),
     ] {
         settings.init(name, &value).map_err(|refusal| StartError::Config(refusal.to_string()))?;
     }

@@ -83,6 +83,8 @@ pub struct NodeConfig {
     pub feature_level: u32,
     pub cluster: Option<ClusterConfig>,
     pub rules: RangeRules,
+    pub acks_timeout_ms: u64,
+    pub conflict_feed_size: u32,
     pub log_json: bool,
     pub log_level: String,
 }
@@ -222,6 +224,8 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         feature_level,
         cluster,
         rules,
+        acks_timeout_ms: args.acks_timeout.unwrap_or(1000),
+        conflict_feed_size: args.conflict_feed_size.unwrap_or(1024),
         log_json,
         log_level,
     })

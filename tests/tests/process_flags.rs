@@ -8,7 +8,7 @@ use tests::cluster::await_that;
 use tests::server::{Server, binary};
 
 /// Every flag of `atoll serve`.
-const FLAGS: [&str; 21] = [
+const FLAGS: [&str; 23] = [
     "--bind",
     "--port",
     "--unixsocket",
@@ -28,6 +28,8 @@ const FLAGS: [&str; 21] = [
     "--join",
     "--default-mode",
     "--rule",
+    "--acks-timeout",
+    "--conflict-feed-size",
     "--log-format",
     "--log-level",
 ];

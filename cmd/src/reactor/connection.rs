@@ -96,7 +96,7 @@ impl Connection {
 
     /// Commands were held back until the replies before them are out, and may go on.
     pub fn may_go_on(&self) -> bool {
-        self.held && self.unsent() < BACKLOG_HIGH
+        self.held && self.unsent() + self.session.held_bytes() < BACKLOG_HIGH
     }
 
     /// Bytes held for this client.
@@ -114,12 +114,13 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Next {
         self.wrote = false;
+        self.session.release(server, turn.now_ms, out);
         if self.closing {
             return Next::Close;
         }
         let start = out.len();
         let mut next = Next::Wait;
-        self.held = self.unsent() >= BACKLOG_HIGH;
+        self.held = self.unsent() + self.session.held_bytes() >= BACKLOG_HIGH;
         let blocked = self.session.is_waiting(turn.now_ms);
         if self.waiting_input() > 0 && !self.held && !blocked {
             next = self.feed_waiting(server, turn, lane, out);
@@ -127,7 +128,7 @@ impl Connection {
         if self.readable && matches!(next, Next::Wait | Next::Later) {
             // A turn with much to say is long enough.
             self.held |= self.unsent() + (out.len() - start) >= BACKLOG_HIGH;
-            let may_run = next == Next::Wait && !self.held && self.session.waits().is_none();
+            let may_run = next == Next::Wait && !self.held && !self.session.is_blocked();
             next = match self.read(server, turn, lane, scratch, out, may_run) {
                 Next::Wait if next == Next::Later => Next::Later,
                 read => read,
@@ -167,7 +168,7 @@ impl Connection {
         }
         let read = if direct { self.read_scratch(scratch) } else { self.read_more(scratch.len()) };
         let Ok(read) = read else { return Next::Drop };
-        if self.ended && self.session.waits().is_some() {
+        if self.ended && self.session.is_blocked() {
             // Nobody is there any more whom the answer would reach.
             return Next::Drop;
         }

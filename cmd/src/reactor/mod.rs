@@ -261,7 +261,8 @@ impl Reactor {
             _ => String::new(),
         };
         let sent = if refusal.is_empty() {
-            connection.send(&self.replies[replies], &self.server)
+            let part = connection.session.hold_back(&self.server, &self.replies, replies);
+            connection.send(&self.replies[part], &self.server)
         } else {
             // What became of its writes is not known: it is told so, and nothing else.
             next = Next::Close;
@@ -271,7 +272,8 @@ impl Reactor {
         if next == Next::Close {
             connection.closing = true;
         }
-        let done = next == Next::Drop || (connection.closing && all_out);
+        let done =
+            next == Next::Drop || (connection.closing && all_out && !connection.session.holds_replies());
         if done || connection.output_limited(&self.server, now_ms) {
             if !done {
                 self.server.traffic.output_limited.fetch_add(1, Relaxed);

@@ -45,6 +45,13 @@ pub fn key_digest(db: u32, key: &[u8], value: &ValueRef<'_>, expiry_ms: Option<u
 }
 
 impl Engine {
+    /// Everything shown here, and what is staged: it is in the log before a reply of this turn leaves.
+    pub fn frontier_with_staged(&self) -> Frontier {
+        let mut shown = self.shown.lock().clone();
+        shown.advance(self.node, self.stage.lock().last());
+        shown
+    }
+
     /// Digest of every live key (order-independent sum), number of keys, and the frontier it was taken at. Takes everything.
     pub fn digest(&self, now_ms: u64) -> (u128, u64, Frontier) {
         let _apply = self.apply.lock();

@@ -37,7 +37,13 @@ impl Engine {
             let _ = self.end_turn();
         }
         if !self.is_alone() {
-            self.stage.lock().observe(Hlc::from_ms(now_ms));
+            let last = {
+                let mut stage = self.stage.lock();
+                stage.observe(Hlc::from_ms(now_ms));
+                stage.last()
+            };
+            self.ages.lock().note(last, now_ms);
+            self.conflicts.tick(now_ms);
         }
     }
 

@@ -5,7 +5,9 @@
 //! Invariants: an effect is in the log before any reply that could have read it leaves ([`Engine::end_turn`]); a batch's context
 //! covers everything its effects could have read; the shown frontier advances only after every effect below it is folded.
 
+mod behind;
 mod checkpoint;
+mod conflicts;
 mod digest;
 mod evict;
 mod expire;
@@ -43,17 +45,19 @@ use origins::Origins;
 use stage::Stage;
 use write::Writer;
 
+pub use behind::Lag;
 pub(crate) use checkpoint::read_manifest;
 pub use checkpoint::{
     CheckpointDone, CheckpointError, CheckpointFacts, CheckpointPolicy, CheckpointStatus, inspect_checkpoint,
 };
+pub use conflicts::Conflict;
 pub use digest::key_digest;
 pub use evict::{POLICIES, Policy, Pool};
 pub use locks::LockPlan;
 pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};
 pub use remote::{Queues, decode_members, replica};
 pub use unit::{Blocking, Ended, Key, Unit};
-pub use wait::{Until, WakeReactor};
+pub use wait::{Purpose, Until, WakeReactor};
 pub use walk::Visited;
 pub use write::WriteRefused;
 
@@ -144,6 +148,8 @@ pub struct Engine {
     /// No stamp past this is taken from a peer (Unix ms).
     stamp_max_ms: AtomicU64,
     rules: RwLock<RangeRules>,
+    /// Some rule asks for acks.
+    asks_acks: bool,
     stats: EngineStats,
     /// Shard counters at the last CONFIG RESETSTAT.
     stats_base: Mutex<ShardStats>,
@@ -151,6 +157,10 @@ pub struct Engine {
     fsync: AtomicU8,
     appended: RwLock<Option<Arc<dyn Fn() + Send + Sync>>>,
     waits: wait::Waits,
+    ages: Mutex<behind::Ages>,
+    conflicts: conflicts::Conflicts,
+    /// What is being folded is folded again: its decisions are no news.
+    replaying: AtomicBool,
 }
 
 impl Engine {
@@ -250,6 +260,11 @@ impl Engine {
             lfu: self.lfu(),
             counted: false,
             woken: &|waiter| self.waits.note(waiter),
+            decided: &|db, key, disputes| {
+                if !self.is_loading() && !self.replaying.load(Relaxed) {
+                    self.conflicts.note(db, key, disputes);
+                }
+            },
         })
     }
 

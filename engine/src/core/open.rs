@@ -266,12 +266,16 @@ impl Engine {
             active_expire: AtomicBool::new(true),
             string_bytes_max: AtomicU64::new(512 << 20),
             refusing: AtomicBool::new(false),
+            asks_acks: config.rules.acks_max() > 0,
             rules: RwLock::new(config.rules.clone()),
             stats: EngineStats::default(),
             stats_base: Mutex::default(),
             fsync: AtomicU8::new(config.fsync as u8),
             appended: RwLock::new(None),
             waits: Default::default(),
+            ages: Default::default(),
+            conflicts: Default::default(),
+            replaying: AtomicBool::new(false),
             config,
         }
     }

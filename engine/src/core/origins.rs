@@ -25,6 +25,11 @@ impl Origins {
         origins.len() < usize::from(u16::MAX) || origins.contains(&node)
     }
 
+    /// The node behind a number given out.
+    pub fn node(&self, index: u16) -> Option<NodeId> {
+        self.0.read().get(usize::from(index)).copied()
+    }
+
     /// The number of a node, given at first sight. Ask [`Origins::has_room_for`] before taking in a stranger.
     pub fn index(&self, node: NodeId) -> u16 {
         if let Some(at) = self.0.read().iter().rposition(|n| *n == node) {

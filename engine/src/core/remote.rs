@@ -289,14 +289,16 @@ impl Engine {
             peers.settled.clear();
         }
         let mut hlc = Hlc(0);
-        log.replay(&mut |batch| match batch.header.kind {
+        self.replaying.store(true, Relaxed);
+        let replayed = log.replay(&mut |batch| match batch.header.kind {
             BatchKind::Effects => {
                 hlc = hlc.max(self.fold_batch(batch, Some(false), Some(&mut shards))?);
                 Ok(())
             }
             BatchKind::Stable | BatchKind::Members => Ok(()),
-        })
-        .map_err(|e| {
+        });
+        self.replaying.store(false, Relaxed);
+        replayed.map_err(|e| {
             self.fail();
             ReplicaError::Log(e.to_string())
         })?;
@@ -475,8 +477,9 @@ impl Replica for Engine {
         true
     }
 
-    fn peer_up(&self, peer: &Member, frontier: &Frontier, now_ms: u64) {
+    fn peer_up(&self, peer: &Member, frontier: &Frontier, _now_ms: u64) {
         self.learn(peer);
+        let now_ms = self.stage.lock().last_hlc().ms();
         let near = self.own.read().region == peer.region;
         {
             let mut peers = self.peers.lock();
@@ -576,8 +579,9 @@ impl Replica for Engine {
         shown.map(|batches| Received::Shown { batches })
     }
 
-    fn acked(&self, peer: NodeId, ack: &Ack, now_ms: u64) {
+    fn acked(&self, peer: NodeId, ack: &Ack, _now_ms: u64) {
         let shown = self.shown.lock().clone();
+        let now_ms = self.stage.lock().last_hlc().ms();
         {
             let mut peers = self.peers.lock();
             peers.nack.announced(peer, &ack.applied);

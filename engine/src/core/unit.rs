@@ -16,8 +16,9 @@ use super::stage::Stage;
 use super::write::STAGED_MAX;
 use super::{Engine, LockPlan, Turn};
 use crate::effect::{Deps, Effect, Expiry, FieldOp, Op, ScoreOp};
-use crate::merge::elements;
+use crate::merge::{Explanation, elements};
 use crate::refusal::Refusal;
+use crate::replication::{Member, Replica};
 use crate::state::access::{self, Lfu};
 use crate::state::hash::HashValue;
 use crate::state::set::SetValue;
@@ -51,6 +52,8 @@ pub struct Blocking {
 pub struct Ended {
     /// The last effect emitted; 0 for none.
     pub last: Seq,
+    /// How many other members must hold it before the client is answered.
+    pub acks: u32,
 }
 
 /// What a plan asked for with [`Unit::block`].
@@ -70,6 +73,7 @@ pub struct Unit<'e> {
     emitted: u64,
     /// The last effect emitted.
     last: Seq,
+    acks: u32,
     blocked: Option<Box<Blocked>>,
     touch: bool,
     lfu: Option<Lfu>,
@@ -108,6 +112,7 @@ impl Engine {
             stage: None,
             emitted: 0,
             last: Seq(0),
+            acks: 0,
             blocked: None,
             touch: true,
             lfu: self.lfu(),
@@ -306,6 +311,21 @@ impl<'e> Unit<'e> {
         self.locks.shard(key.hash).footprint(key.db, key.hash, key.bytes, samples, block)
     }
 
+    /// All members known, this node included.
+    pub fn members(&self) -> Vec<Member> {
+        self.engine.members()
+    }
+
+    /// All there is of a key, `limit` of its effects at most; `None` when nothing is left of it.
+    pub fn explain(&mut self, key: &Key<'_>, limit: usize) -> Option<Explanation> {
+        let engine = self.engine;
+        let shard = self.locks.shard(key.hash);
+        let (mut explained, (origin, seq)) = shard.explain(key.db, key.hash, key.bytes, limit)?;
+        explained.last =
+            engine.origins.node(origin).filter(|_| seq > 0).map(|node| EffectId::new(node, Seq(seq)));
+        Some(explained)
+    }
+
     /// The assignment that an overlay emitted now lies on; [`EffectId::STABLE`] when no unstable one made the value, `None` when there
     /// is no value.
     pub fn overlay_base(&mut self, key: &Key<'_>) -> Option<EffectId> {
@@ -322,11 +342,12 @@ impl<'e> Unit<'e> {
         let engine = self.engine;
         let now_ms = self.now_ms;
         let shard = self.locks.shard(key.hash);
-        let (mut deps, mut fresh, mut op) = (Deps::new(), None, op);
-        let mut known = None;
+        let (mut deps, mut past_ms, mut op) = (Deps::new(), None, op);
+        let (mut known, mut expiry) = (None, None);
         if let Some(entry) = shard.find(key.db, key.hash, key.bytes) {
-            let dead = entry.kind().is_none() || entry.expiry().reached(now_ms);
-            let (expiry_ms, tip) = (entry.expiry().ms(), entry.tip());
+            let (has_value, tip) = (entry.kind().is_some(), entry.tip());
+            expiry = has_value.then(|| entry.expiry());
+            let expiry_ms = entry.expiry().ms();
             op = whole_removal(&entry, op);
             let ptr = entry.ptr();
             known = Some(ptr);
@@ -337,9 +358,7 @@ impl<'e> Unit<'e> {
                 }
             } else {
                 shard.tips(ptr, &mut deps);
-                if dead {
-                    fresh = Some(expiry_ms.unwrap_or(0));
-                }
+                past_ms = Some(expiry_ms.unwrap_or(0));
             }
         } else if !engine.is_alone() && !matches!(op, Op::Assign { .. } | Op::Reset) {
             // A key that died of age and is forgotten here may be remembered elsewhere: what it was is not built on.
@@ -347,6 +366,10 @@ impl<'e> Unit<'e> {
         }
         let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
         let hlc = stage.tick(now_ms);
+        // Dead by the clock that others go by as well: it may be ahead of the turn's, and whoever removed the key meanwhile has
+        // nothing that this effect could prolong.
+        let dead = |expiry: Option<Expiry>| expiry.is_none_or(|e| e.reached(now_ms) || e.reached(hlc.ms()));
+        let fresh = past_ms.filter(|_| dead(expiry));
         if sets_past_expiry(&op, hlc.ms()) {
             // An expiry not after the effect itself ends the key there and then.
             op = Op::Reset;
@@ -355,6 +378,9 @@ impl<'e> Unit<'e> {
         let id = stage.push(&effect);
         self.emitted += 1;
         self.last = id.seq;
+        if engine.asks_acks {
+            self.acks = self.acks.max(engine.rules.read().acks_for_key(key.bytes));
+        }
         let counted = self.counted == Some(key.hash);
         engine.with_world(engine.own_origin, |world| {
             shard.fold_on(known, key.hash, id, &effect, &World { counted, ..world.clone() });
@@ -381,6 +407,7 @@ impl<'e> Unit<'e> {
         seen.advance(engine.node, stage.last());
         let op = Op::Flush { db: physical, seen: crate::effect::FlushSeen::Frontier(&seen) };
         let id = self.emit_bare(op);
+        self.ask_all_acks();
         let Locks::All(shards) = &mut self.locks else { panic!("a flush holds every shard") };
         engine.flush_shards(shards.iter_mut().map(|s| &mut **s), id, physical, &seen);
     }
@@ -404,6 +431,12 @@ impl<'e> Unit<'e> {
             shard.waiters.all_changed(|db| db == pa || db == pb, &|waiter| engine.waits.note(waiter));
         }
         engine.apply_swap(id.node, hlc, a, b);
+        self.ask_all_acks();
+    }
+
+    /// An effect on every key asks for what the strictest rule asks for.
+    fn ask_all_acks(&mut self) {
+        self.acks = self.acks.max(self.engine.rules.read().acks_max());
     }
 
     /// No peers are known.
@@ -515,7 +548,7 @@ impl Unit<'_> {
     /// Closes the bundle and lets go of everything, as dropping it does; tells what was emitted.
     pub fn end(mut self) -> Ended {
         self.close();
-        Ended { last: self.last }
+        Ended { last: self.last, acks: self.acks }
     }
 
     fn close(&mut self) {

@@ -24,8 +24,17 @@ use crate::state::waiters::Waiter;
 pub enum Until {
     /// A member in each of so many other regions has shown our effects up to this one.
     Regions { seq: Seq, regions: usize },
+    /// So many other members, of any region, have shown our effects up to this one.
+    Members { seq: Seq, members: usize },
     /// This node has shown all of it.
     Shown(Frontier),
+}
+
+/// What of a client waits: it may hold replies back while a command of it waits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Purpose {
+    Command,
+    Replies,
 }
 
 /// Wakes a reactor, by its number.
@@ -41,7 +50,7 @@ pub(crate) struct Waits {
     /// Clients to be looked at, by reactor.
     inboxes: Mutex<Vec<Vec<u64>>>,
     /// Clients that wait for peers, with their reactors.
-    clients: Mutex<BTreeMap<u64, (usize, Until)>>,
+    clients: Mutex<BTreeMap<(u64, Purpose), (usize, Until)>>,
     count: AtomicUsize,
     wake: OnceLock<WakeReactor>,
 }
@@ -123,6 +132,7 @@ impl Engine {
     pub fn is_reached(&self, until: &Until) -> bool {
         match until {
             Until::Regions { seq, regions } => self.regions_holding(*seq) >= *regions,
+            Until::Members { seq, members } => self.members_holding(*seq) >= *members,
             Until::Shown(frontier) => self.shown.lock().covers(frontier),
         }
     }
@@ -138,22 +148,29 @@ impl Engine {
         holding.map(|m| m.region.as_str()).collect::<std::collections::BTreeSet<_>>().len()
     }
 
+    /// How many other members have shown our effects up to `seq`, by their own word.
+    pub fn members_holding(&self, seq: Seq) -> usize {
+        let node = self.own.read().node;
+        let peers = self.peers.lock();
+        peers.members.iter().filter(|m| peers.heard.has(m.node, node, seq)).count()
+    }
+
     /// Has a client woken when `until` is reached. False when it is already: nothing is noted then.
-    pub fn await_peers(&self, reactor: usize, client: u64, until: Until) -> bool {
+    pub fn await_peers(&self, reactor: usize, client: u64, purpose: Purpose, until: Until) -> bool {
         // Noted before looking, so that what comes in between is not missed.
-        if self.waits.clients.lock().insert(client, (reactor, until.clone())).is_none() {
+        if self.waits.clients.lock().insert((client, purpose), (reactor, until.clone())).is_none() {
             self.waits.count.fetch_add(1, Relaxed);
         }
         if self.is_reached(&until) {
-            self.forget_wait(client);
+            self.forget_wait(client, purpose);
             return false;
         }
         true
     }
 
     /// A client waits for peers no more.
-    pub fn forget_wait(&self, client: u64) {
-        if self.waits.clients.lock().remove(&client).is_some() {
+    pub fn forget_wait(&self, client: u64, purpose: Purpose) {
+        if self.waits.clients.lock().remove(&(client, purpose)).is_some() {
             self.waits.count.fetch_sub(1, Relaxed);
         }
     }
@@ -168,19 +185,22 @@ impl Engine {
 
     #[cold]
     fn tell_reached(&self) {
-        let waiting: Vec<(u64, usize, Until)> = self
-            .waits
-            .clients
-            .lock()
-            .iter()
-            .map(|(id, (reactor, until))| (*id, *reactor, until.clone()))
-            .collect();
-        let reached: Vec<(usize, u64)> = waiting
-            .into_iter()
-            .filter(|(_, _, until)| self.is_reached(until))
-            .map(|(client, reactor, _)| (reactor, client))
-            .collect();
-        reached.iter().for_each(|(_, client)| self.forget_wait(*client));
+        let waiting: Vec<((u64, Purpose), Until)> =
+            self.waits.clients.lock().iter().map(|(who, (_, until))| (*who, until.clone())).collect();
+        let mut reached = Vec::new();
+        for (who, until) in waiting {
+            if !self.is_reached(&until) {
+                continue;
+            }
+            // It may wait for something else by now.
+            let mut clients = self.waits.clients.lock();
+            if clients.get(&who).is_some_and(|(_, now)| *now == until)
+                && let Some((reactor, _)) = clients.remove(&who)
+            {
+                self.waits.count.fetch_sub(1, Relaxed);
+                reached.push((reactor, who.0));
+            }
+        }
         self.waits.tell(reached.into_iter());
     }
 }

@@ -30,6 +30,11 @@ impl Meta {
         if other.node == self.id.node { other.seq < self.id.seq } else { self.seen.contains(other) }
     }
 
+    /// What it saw of the key, of other origins.
+    pub fn seen(&self) -> &Frontier {
+        &self.seen
+    }
+
     /// Position in fork-choice order.
     pub fn rank(&self) -> (Hlc, NodeId) {
         (self.hlc, self.id.node)

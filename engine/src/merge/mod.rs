@@ -10,4 +10,5 @@ pub mod solo;
 pub mod text;
 pub mod window;
 
-pub use window::{Pruned, Verdict, Window};
+pub(crate) use window::render;
+pub use window::{Dispute, ExplainedEffect, Explanation, Pruned, Rule, Side, Verdict, Window};

@@ -10,6 +10,8 @@
 //!
 //! Invariant: the visible value is a function of the set of effects delivered and nothing else (merge/oracle.rs says which).
 
+mod dispute;
+mod explain;
 mod image;
 
 use std::cmp::Ordering;
@@ -26,8 +28,12 @@ use crate::number::parse_i64;
 use crate::state::table::Entry;
 use crate::state::value::{Kind, Value, ValueRef};
 
-/// What a merge decided, for counters.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub(crate) use dispute::render;
+pub use dispute::{Dispute, Rule, Side};
+pub use explain::{ExplainedEffect, Explanation};
+
+/// What a merge decided, for counters and for the conflict feed.
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Concurrent whole values met: one of them lost.
     pub fork: bool,
@@ -35,6 +41,8 @@ pub struct Verdict {
     pub clash: bool,
     /// The effect was older than a new life of the key and counts nowhere.
     pub late: bool,
+    /// What came to be hidden.
+    pub disputes: Vec<Dispute>,
 }
 
 /// What pruning came to.
@@ -144,8 +152,11 @@ impl Window {
         self.latest = self.latest.max(effect.hlc);
         self.last = id;
         if effect.hlc.ms() < self.floor_ms {
-            return Verdict { late: true, ..Verdict::default() };
+            let disputes = vec![dispute::late(id, effect, self.floor_ms)];
+            return Verdict { late: true, disputes, ..Verdict::default() };
         }
+        // What saw everything hides nothing that was shown to its writer.
+        let before = (!self.causal.saw_all()).then(|| self.hidden(entry));
         let mut verdict = Verdict::default();
         if let Some(floor_ms) = effect.fresh {
             let floor_ms = self.floor_ms.max(floor_ms);
@@ -180,6 +191,9 @@ impl Window {
         }
         self.split_if_due(entry);
         verdict.clash = self.explicit && self.kinds_live().count() > 1;
+        if let Some(before) = before {
+            verdict.disputes = self.disputes_since(&before, id, &effect.op, entry);
+        }
         verdict
     }
 

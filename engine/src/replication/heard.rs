@@ -16,9 +16,11 @@ const PEERS_MAX: usize = 4096;
 pub struct Heard {
     /// What it has shown.
     pub applied: Frontier,
+    /// How far its own sequence had come.
+    pub own: Seq,
     /// Its clock when it said so; zero before its first ack.
     pub hlc: Hlc,
-    /// When it was heard, on the clock of [`super::Replica`]'s calls.
+    /// When it was heard, Unix ms by our own clock.
     pub at_ms: u64,
     /// A link to it is up.
     pub up: bool,
@@ -56,6 +58,7 @@ impl HeardPeers {
         let heard = self.entry(node, now_ms);
         heard.applied.join(&ack.applied);
         heard.hlc = heard.hlc.max(ack.hlc);
+        heard.own = heard.own.max(ack.own);
     }
 
     /// True when `peer` has shown the effects of `origin` up to `seq`. A peer never heard has shown nothing.

@@ -14,7 +14,7 @@ use super::call::Call;
 use super::clients::Unblock;
 use super::dispatch::answer_error;
 use super::{Server, Session};
-use crate::core::{Blocking, Turn, Until};
+use crate::core::{Blocking, Purpose, Turn, Until};
 use crate::state::waiters::Waiter;
 
 /// What a session waits for.
@@ -28,9 +28,19 @@ pub(super) struct Blocked {
 }
 
 impl Session {
-    /// While a command waits: the moment, Unix ms, when its time is up (`u64::MAX`: never).
+    /// A command waits.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
+    }
+
+    /// While a command waits or replies are held back: the moment, Unix ms, when the time of either is up (`u64::MAX`: never).
     pub fn waits(&self) -> Option<u64> {
-        self.blocked.as_ref().map(|b| b.deadline_ms.unwrap_or(u64::MAX))
+        let command = self.blocked.as_ref().map(|b| b.deadline_ms.unwrap_or(u64::MAX));
+        let replies = self.held.as_ref().map(|held| held.deadline_ms());
+        match (command, replies) {
+            (Some(command), Some(replies)) => Some(command.min(replies)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// A waiting command is to be looked at.
@@ -86,7 +96,7 @@ impl Session {
         if let Some(waiter) = blocked.waiter {
             server.engine().leave(&waiter);
         }
-        server.engine().forget_wait(self.card.id);
+        server.engine().forget_wait(self.card.id, Purpose::Command);
         self.card.set_blocked(false);
         server.blocked.fetch_sub(1, Relaxed);
     }
@@ -109,7 +119,7 @@ impl Call<'_> {
             return false;
         }
         let card = &self.session.card;
-        if !self.server.engine().await_peers(card.origin.reactor, card.id, until) {
+        if !self.server.engine().await_peers(card.origin.reactor, card.id, Purpose::Command, until) {
             return false;
         }
         self.session.block(self.server, self.turn, None, patience_ms);

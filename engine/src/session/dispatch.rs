@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use proto::Seq;
 use proto::resp::Replies;
 
 use super::call::Call;
@@ -150,6 +151,11 @@ impl Session {
         if self.reply != ReplyMode::On {
             self.settle_reply(start, out);
         }
+        if let Some((seq, members)) = self.asked.take()
+            && out.len() > start
+        {
+            self.hold(server, turn.now_ms, start..out.len(), seq, members);
+        }
         if let Some(us) = us
             && slowlog_us >= 0
             && us as i64 >= slowlog_us
@@ -166,6 +172,9 @@ impl Session {
     #[inline]
     pub(super) fn note_writes(&mut self, ended: &Ended) {
         self.last_write = self.last_write.max(ended.last);
+        if ended.acks > 0 && ended.last > Seq(0) {
+            self.asked = Some((ended.last, ended.acks));
+        }
     }
 
     /// The checks before a command runs, in Redis' order.

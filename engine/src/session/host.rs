@@ -1,5 +1,7 @@
 //! What a server asks of the process it runs in. `cmd` implements it over the operating system, the simulator over its world.
 
+use proto::NodeId;
+
 /// Facts that never change while the process runs.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessFacts {
@@ -71,6 +73,9 @@ pub trait Host: Send + Sync {
 
     /// Clients served by this reactor were woken ([`crate::core::Engine::take_woken`]).
     fn wake(&self, reactor: usize);
+
+    /// Round-trip times of the links that are up, microseconds.
+    fn round_trips_us(&self) -> Vec<(NodeId, u64)>;
 
     /// The links to peers, one `name:value` line each.
     fn links(&self) -> Vec<String>;

@@ -13,6 +13,7 @@ pub mod clients;
 pub mod config;
 mod dispatch;
 mod feed;
+mod held;
 pub mod host;
 mod memory;
 pub mod meter;
@@ -70,6 +71,10 @@ pub struct Session {
     queue: Option<Box<Queue>>,
     /// A command of it waits.
     blocked: Option<Box<block::Blocked>>,
+    /// Replies that wait for peers.
+    held: Option<Box<held::Held>>,
+    /// The command that runs wrote what so many other members must hold: effect and number.
+    asked: Option<(Seq, u32)>,
     /// The last effect that a command of it emitted; 0 before the first.
     pub(crate) last_write: Seq,
     watch: Option<Arc<WatchFlag>>,
@@ -96,6 +101,8 @@ impl Session {
             closing: false,
             queue: None,
             blocked: None,
+            held: None,
+            asked: None,
             last_write: Seq(0),
             watch: None,
             last: None,
@@ -121,6 +128,7 @@ impl Session {
     /// The connection is gone: the session leaves nothing behind.
     pub fn close(&mut self, server: &Server) {
         self.unblock(server);
+        self.drop_held(server);
         self.unwatch(server);
         self.queue = None;
         server.clients.remove(self.card.id);

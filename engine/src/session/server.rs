@@ -67,6 +67,9 @@ pub struct Server {
     sampler: Mutex<Sampler>,
     /// Clients whose command waits.
     pub(crate) blocked: AtomicU64,
+    /// Writes whose reply waited for peers, and those of them whose time was up first.
+    pub(crate) acked_writes: AtomicU64,
+    pub(crate) acks_missed: AtomicU64,
     pub(super) memory_peak: AtomicU64,
     pub(super) eviction: Mutex<Pool>,
     pub started_ms: u64,
@@ -85,12 +88,16 @@ impl Server {
             pause: Pause::default(),
             sampler: Mutex::default(),
             blocked: AtomicU64::new(0),
+            acked_writes: AtomicU64::new(0),
+            acks_missed: AtomicU64::new(0),
             memory_peak: AtomicU64::new(0),
             eviction: Mutex::default(),
             started_ms: now_ms,
         };
         server.engine.set_string_bytes_max(server.config.live().bulk_bytes_max.load(Relaxed));
         server.engine.set_lfu(server.config.live().lfu());
+        let feed_size = server.config.text("conflict-feed-size").parse().unwrap_or(0);
+        server.engine.set_conflict_feed_size(feed_size);
         server.plan_checkpoints();
         // Not held: the host's links hold the engine.
         let host = Arc::downgrade(&server.host);
@@ -141,6 +148,7 @@ impl Server {
                 "save" | "checkpoint-interval" | "checkpoint-log-size" | "log-retention-size" => {
                     self.plan_checkpoints();
                 }
+                "conflict-feed-size" => self.engine.set_conflict_feed_size(value.parse().unwrap_or(0)),
                 "appendfsync" => self.engine.set_fsync(match value.as_str() {
                     "always" => Fsync::Always,
                     "no" => Fsync::No,

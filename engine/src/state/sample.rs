@@ -113,6 +113,7 @@ mod tests {
             lfu: None,
             counted: false,
             woken: &|_| {},
+            decided: &|_, _, _| {},
         };
         let mut shard = Shard::default();
         for n in 0..300u64 {

@@ -4,6 +4,7 @@
 //! (a *ghost*, counted apart).
 #![allow(unsafe_code)] // Frees entries that left the table; see retire().
 
+mod explain;
 mod image;
 
 use std::cmp::Reverse;
@@ -18,7 +19,7 @@ use super::table::{Entry, EntryPtr, Table};
 use super::waiters::{Waiter, Waiters, Woken};
 use super::watch::Watchers;
 use crate::effect::{Effect, Expiry, Op, Payload};
-use crate::merge::{Pruned, Verdict, Window, elements, solo};
+use crate::merge::{Dispute, Pruned, Verdict, Window, elements, solo};
 pub(crate) use image::Loading;
 use image::{Loaded, Track};
 
@@ -72,6 +73,8 @@ pub(crate) struct World<'a> {
     pub counted: bool,
     /// Takes note of clients that a change wakes.
     pub woken: Woken<'a>,
+    /// Takes note of what was decided on a key of a physical database.
+    pub decided: &'a dyn Fn(u32, &[u8], Vec<Dispute>),
 }
 
 impl World<'_> {
@@ -286,6 +289,9 @@ impl Shard {
             self.stats.forks += u64::from(verdict.fork);
             self.stats.clashes += u64::from(verdict.clash);
             self.stats.late += u64::from(verdict.late);
+            if !verdict.disputes.is_empty() {
+                (world.decided)(db, key, verdict.disputes);
+            }
             if entry.windowed() {
                 self.unstable.push_back((Some(ptr), id));
             } else if matches!(effect.op, Op::Reset) {

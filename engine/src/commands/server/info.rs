@@ -247,6 +247,9 @@ fn stats(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("merge_forks", shards.forks);
     lines.put("merge_type_clashes", shards.clashes);
     lines.put("merge_late_effects", shards.late);
+    for (rule, count) in call.engine().conflict_counts() {
+        lines.put(&format!("conflicts_{}", rule.name()), count);
+    }
     lines.put("window_keys", census.windows);
     lines.put("window_queue", census.unstable);
 }
@@ -280,6 +283,22 @@ fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("duplicate_batches", stats.duplicate_batches.load(Relaxed));
     lines.put("unstable_effects", call.census().unstable);
     lines.put("full_rebuilds", stats.rebuilds.load(Relaxed));
+    lines.put("acked_writes", call.server.acked_writes.load(Relaxed));
+    lines.put("acks_missed", call.server.acks_missed.load(Relaxed));
+    for (i, lag) in engine.lags().iter().enumerate() {
+        let value = format_args!(
+            "node={},region={},up={},lacks={},lacks_ours={},behind_ms={},we_lack={},heard_ms={}",
+            lag.member.node,
+            lag.member.region,
+            u8::from(lag.up),
+            lag.lacks,
+            lag.lacks_ours,
+            lag.behind_ms,
+            lag.we_lack,
+            lag.heard_ms,
+        );
+        lines.put(&format!("lag{i}"), value);
+    }
     for link in call.server.host().links() {
         if let Some((name, value)) = link.split_once(':') {
             lines.put(name, value);

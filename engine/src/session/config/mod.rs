@@ -27,6 +27,8 @@ pub struct Live {
     pub output_hard: AtomicU64,
     pub output_soft: AtomicU64,
     pub output_soft_seconds: AtomicU64,
+    /// How long a reply waits for the members that a rule's `acks` asks for, ms, 0 = for ever.
+    pub acks_timeout_ms: AtomicU64,
     /// Seconds a client may be idle, 0 = for ever.
     pub timeout_seconds: AtomicU64,
     pub clients_max: AtomicU64,
@@ -184,6 +186,7 @@ impl Config {
             "requirepass" => live.needs_password.store(!text.is_empty(), Relaxed),
             "proto-max-bulk-len" => live.bulk_bytes_max.store(number(), Relaxed),
             "client-query-buffer-limit" => live.query_bytes_max.store(number(), Relaxed),
+            "acks-timeout" => live.acks_timeout_ms.store(number(), Relaxed),
             "timeout" => live.timeout_seconds.store(number(), Relaxed),
             "maxclients" => live.clients_max.store(number(), Relaxed),
             "slowlog-log-slower-than" => live.slowlog_us.store(text.parse().unwrap_or(-1), Relaxed),

@@ -71,6 +71,7 @@ const BYTES_FROM_1M: Kind = Kind::Memory { min: 1 << 20, max: i64::MAX };
 
 /// Ordered by name.
 pub static SETTINGS: &[Setting] = &[
+    live("acks-timeout", LONG, "1000"),
     live("active-expire-effort", Kind::Integer { min: 1, max: 10 }, "1"),
     live("activedefrag", Kind::Bool, "no"),
     live("activerehashing", Kind::Bool, "yes"),
@@ -92,6 +93,7 @@ pub static SETTINGS: &[Setting] = &[
     ),
     live("client-query-buffer-limit", BYTES_FROM_1M, "1073741824"),
     only("cluster-enabled", Kind::Bool, "no", "nodes find each other by --join, not by Redis Cluster"),
+    live("conflict-feed-size", Kind::Integer { min: 0, max: 1_000_000 }, "1024"),
     only("daemonize", Kind::Bool, "no", "the process stays in the foreground"),
     fixed("databases", Kind::Integer { min: 1, max: i32::MAX as i64 }, "16"),
     fixed("dbfilename", Kind::Text, "dump.rdb"),
