@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use engine::core::{CheckpointError, Engine, Fsync};
 use engine::session::Server;
+use engine::state::graveyard;
 
 use crate::host::Life;
 use crate::process;
@@ -21,6 +22,8 @@ const CHECKPOINT_REST: f64 = 10.0;
 const CHECKPOINT_REST_MAX: Duration = Duration::from_millis(1);
 /// Of the thread that takes checkpoints.
 const CHECKPOINT_NICE: i32 = 10;
+/// How often the values that clients need not wait for are looked for.
+const FREE_EVERY: Duration = Duration::from_millis(5);
 const SWEEP_TICKS: u64 = 50;
 const SAMPLE_TICKS: u64 = 5;
 
@@ -38,6 +41,9 @@ pub fn start(server: &Arc<Server>, life: &Arc<Life>) -> std::io::Result<Vec<Join
     let mut threads = Vec::new();
     let (engine, sync_life) = (server.engine().clone(), life.clone());
     threads.push(spawn("log-sync", move || sync_loop(&engine, &sync_life))?);
+    let free_life = life.clone();
+    graveyard::open();
+    threads.push(spawn("free", move || free_loop(&free_life))?);
     let (saver, saver_life) = (server.clone(), life.clone());
     threads.push(spawn("checkpoint", move || checkpoint_loop(&saver, &saver_life))?);
     let (server, life) = (server.clone(), life.clone());
@@ -70,6 +76,16 @@ fn sync_loop(engine: &Engine, life: &Life) {
                 tracing::error!(%error, "the log cannot be made durable: writes are refused");
             }
             Err(_) => {}
+        }
+    }
+}
+
+/// Gives back the memory of big values, so that no client waits for it.
+fn free_loop(life: &Life) {
+    while !life.is_stopping() {
+        rest(life, FREE_EVERY);
+        while let Some(value) = graveyard::take() {
+            drop(value);
         }
     }
 }

@@ -8,12 +8,14 @@ pub mod core;
 pub mod disk;
 pub mod effect;
 pub mod glob;
+pub mod hyperloglog;
 pub(crate) mod image;
 pub mod log;
 pub mod merge;
 pub mod number;
 #[cfg(feature = "planted")]
 pub mod planted;
+pub mod rdb;
 pub mod refusal;
 pub mod replication;
 pub mod safety;

@@ -15,6 +15,7 @@ fn keys(spec: &KeySpec) -> String {
     let begin = spec.begin;
     match spec.find {
         FindKeys::Range { last: 0, .. } => begin.to_string(),
+        FindKeys::Range { last: -2, .. } => format!("{begin}… but the last"),
         FindKeys::Range { last: -1, step: 1, .. } => format!("{begin}…"),
         FindKeys::Range { last: -1, step, .. } => format!("{begin}… (1 of {step})"),
         FindKeys::Range { last, .. } => format!("{begin}…{}", begin as i64 + i64::from(last)),

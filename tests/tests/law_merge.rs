@@ -19,7 +19,7 @@ use proto::{EffectId, NodeId, Seq};
 use tests::memory_disk::MemoryDisk;
 
 /// Arms of [`World::command`].
-const COMMANDS: usize = 46;
+const COMMANDS: usize = 53;
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
 struct Random(u64);
@@ -158,7 +158,14 @@ impl World {
             40 | 41 => format!("zincrby {key} {n} {m}"),
             42 | 43 => format!("zrem {key} {m}"),
             44 => format!("zpopmin {key}"),
-            _ => format!("zunionstore {key} 2 {other} {key}"),
+            45 => format!("zunionstore {key} 2 {other} {key}"),
+            46 => format!("setbit {key} {n} 1"),
+            47 => format!("setbit {key} {n} 0"),
+            48 => format!("bitfield {key} incrby u4 {n} 3 set u3 4 {n}"),
+            49 => format!("bitop or {key} {other} {key}"),
+            50 => format!("pfadd {key} {m}"),
+            51 => format!("pfadd {key} {n} {m}"),
+            _ => format!("pfmerge {key} {other}"),
         };
         line.split(' ').map(str::to_string).collect()
     }

@@ -68,6 +68,16 @@ fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
             put("base", base.map_or(Value::Null, |b| json!({"node": b.node.to_string(), "seq": b.seq.0})));
             value(bytes, full, put);
         }
+        Op::Bits(op) => {
+            put("at", op.at.into());
+            put("width", op.width.into());
+            put(if op.adds { "delta" } else { "value" }, op.value.into());
+            put("base", op.base.map_or(Value::Null, |b| json!({"node": b.node.to_string(), "seq": b.seq.0})));
+        }
+        Op::Registers(op) => {
+            put("dense", op.dense.into());
+            put("ranks", op.ranks.iter().map(|(register, rank)| json!([register, rank])).collect());
+        }
         Op::MemberAdd(members) | Op::MemberRemove(members) => put("members", list(members)),
         Op::Fields(FieldOp::Put(pairs)) => put("fields", list_pairs(pairs)),
         Op::Fields(FieldOp::Remove(members)) | Op::Scores(ScoreOp::Remove(members)) => {

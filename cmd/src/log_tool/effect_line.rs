@@ -67,6 +67,14 @@ fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
             write!(out, " at {offset} {}", text::value(bytes, full))?;
             base.map_or(Ok(()), |base| write!(out, " base={base}"))
         }
+        Op::Bits(op) => {
+            let sign = if op.adds { "+" } else { "" };
+            write!(out, " at {} width {} {sign}{}", op.at, op.width, op.value)?;
+            op.base.map_or(Ok(()), |base| write!(out, " base={base}"))
+        }
+        Op::Registers(op) => {
+            write!(out, " {} registers{}", op.ranks.len(), if op.dense { " dense" } else { "" })
+        }
         Op::MemberAdd(members) | Op::MemberRemove(members) => list(out, members, full),
         Op::Fields(FieldOp::Put(pairs)) => list_pairs(out, pairs, full),
         Op::Fields(FieldOp::Remove(members)) | Op::Scores(ScoreOp::Remove(members)) => {

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::effect::Expiry;
-use crate::number::{LongDouble, parse_i64};
+use crate::number::{LongDouble, parse_f64, parse_i64};
 use crate::refusal::Refusal;
 
 /// An integer argument.
@@ -66,6 +66,21 @@ pub fn is(arg: &[u8], word: &str) -> bool {
         None => arg.eq_ignore_ascii_case(word.as_bytes()),
         Some(after) => *after == 0 && arg[..word.len()].eq_ignore_ascii_case(word.as_bytes()),
     }
+}
+
+/// A patience in seconds with a fraction, as milliseconds; `None` for ever (0).
+pub fn timeout_seconds(arg: &[u8], now_ms: u64) -> Result<Option<u64>, Refusal> {
+    let wrong = Refusal::Text("ERR timeout is not a float or out of range");
+    let ms = (parse_f64(arg).ok_or(wrong)? * 1000.0).ceil();
+    // As in Redis, what leaves 64 bits counts as negative.
+    if ms < 0.0 || ms >= i64::MAX as f64 {
+        return Err(Refusal::Text("ERR timeout is negative"));
+    }
+    let ms = ms as u64;
+    if ms > i64::MAX as u64 - now_ms {
+        return Err(Refusal::Text("ERR timeout is out of range"));
+    }
+    Ok(Some(ms).filter(|ms| *ms > 0))
 }
 
 /// A patience in milliseconds, `None` for ever (0).

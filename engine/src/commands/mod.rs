@@ -7,11 +7,14 @@
 
 pub mod args;
 pub mod atoll;
+pub mod bitmaps;
 pub mod connection;
 pub mod facts;
 pub mod generic;
+pub mod geo;
 pub mod hashes;
 pub mod help;
+pub mod hyperloglogs;
 pub mod pick;
 pub mod server;
 pub mod sets;
@@ -28,7 +31,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 12] = [
+pub static TABLE: [&[CommandSpec]; 16] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
@@ -39,6 +42,10 @@ pub static TABLE: [&[CommandSpec]; 12] = [
     facts::hash::SPECS,
     facts::sorted_set::SPECS,
     facts::sorted_set_ranges::SPECS,
+    facts::bitmap::SPECS,
+    facts::hyperloglog::SPECS,
+    facts::geo::SPECS,
+    facts::serialise::SPECS,
     facts::transactions::SPECS,
     atoll::SPECS,
 ];

@@ -292,6 +292,16 @@ impl<'e> Unit<'e> {
         Some(access::idle_seconds(self.live(key)?.access(), now_s))
     }
 
+    /// Makes a live key one that was used so many seconds ago; nothing under a policy that counts uses.
+    pub fn set_idle(&mut self, key: &Key<'_>, idle_s: u64) {
+        let used_s = (self.now_ms / 1000).saturating_sub(idle_s);
+        if self.lfu.is_none()
+            && let Some(mut entry) = self.live(key)
+        {
+            entry.set_access(used_s as u32 & access::ACCESS_MASK);
+        }
+    }
+
     /// How often a live key is used (OBJECT FREQ): the outer `None` for no key, the inner for a policy that does not count.
     pub fn frequency(&mut self, key: &Key<'_>) -> Option<Option<u8>> {
         let (now_s, lfu) = (self.now_ms / 1000, self.lfu);

@@ -6,6 +6,7 @@
 //! Invariant: an effect names everything a replica needs; no replica ever runs a command.
 
 pub mod batch;
+pub mod bits;
 pub mod fields;
 pub mod fork;
 pub mod level;
@@ -17,6 +18,7 @@ use proto::{EffectId, Frontier, Hlc};
 
 use crate::number::LongDouble;
 use crate::state::value::Kind;
+pub use bits::{BitsOp, RegistersOp};
 pub use fields::FieldOp;
 pub use scores::{ScoreOp, Scores};
 
@@ -159,6 +161,10 @@ pub enum Op<'a> {
     /// Bytes over a range of the value; dropped if `base`, the assignment it was laid on, lost.
     /// `None`: laid on a stable or absent base.
     Overlay { base: Option<EffectId>, offset: u64, bytes: &'a [u8] },
+    /// An integer within the string.
+    Bits(BitsOp),
+    /// Registers of a HyperLogLog, raised.
+    Registers(RegistersOp),
     /// TTL of the key: absolute, or never (PERSIST).
     Ttl(Expiry),
     /// Members added to a set.

@@ -9,6 +9,7 @@
 use proto::varint::{put, put_bytes, take, take_bytes};
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 
+use super::bits::{BitsOp, RegistersOp};
 use super::fields::{self, FieldOp};
 use super::scores::{self, ScoreOp, Scores};
 use super::{Deps, Effect, Expiry, FlushSeen, Members, Op, Payload};
@@ -28,6 +29,8 @@ const KIND_DELTA: u8 = 16;
 const KIND_DELTA_FLOAT: u8 = 17;
 const KIND_APPEND: u8 = 18;
 const KIND_OVERLAY: u8 = 19;
+const KIND_BITS: u8 = 20;
+const KIND_REGISTERS: u8 = 21;
 const KIND_MEMBER_ADD: u8 = 24;
 const KIND_MEMBER_REMOVE: u8 = 25;
 
@@ -123,6 +126,8 @@ pub fn encode(out: &mut Vec<u8>, effect: &Effect<'_>, id: EffectId, previous: Hl
             }
         }
         Op::MemberAdd(members) | Op::MemberRemove(members) => members.encode(out),
+        Op::Bits(op) => op.encode(out),
+        Op::Registers(op) => op.encode(out),
         Op::Fields(op) => op.encode(out),
         Op::Scores(op) => op.encode(out),
         Op::Flush { db, seen } => {
@@ -231,6 +236,8 @@ fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8) -> Result<Op<'a>, Recor
             }
             Op::Overlay { base: (base != EffectId::NONE).then_some(base), offset, bytes }
         }
+        KIND_BITS => Op::Bits(BitsOp::decode(body).ok_or(bad)?),
+        KIND_REGISTERS => Op::Registers(RegistersOp::decode(body).ok_or(bad)?),
         KIND_TTL => Op::Ttl(expiry()?),
         KIND_MEMBER_ADD => Op::MemberAdd(Members::decode(body).ok_or(bad)?),
         KIND_MEMBER_REMOVE => Op::MemberRemove(Members::decode(body).ok_or(bad)?),
@@ -263,6 +270,8 @@ fn kind_of(op: &Op<'_>) -> (u8, u8) {
         Op::DeltaFloat(_) => (KIND_DELTA_FLOAT, 0),
         Op::Append(_) => (KIND_APPEND, 0),
         Op::Overlay { .. } => (KIND_OVERLAY, 0),
+        Op::Bits(_) => (KIND_BITS, 0),
+        Op::Registers(_) => (KIND_REGISTERS, 0),
         Op::Ttl(expiry) => (KIND_TTL, expiry_flag(expiry)),
         Op::MemberAdd(_) => (KIND_MEMBER_ADD, 0),
         Op::MemberRemove(_) => (KIND_MEMBER_REMOVE, 0),
@@ -283,7 +292,7 @@ fn take_db(body: &mut &[u8]) -> Option<u32> {
     u32::try_from(take(body)?).ok()
 }
 
-fn take_id(body: &mut &[u8]) -> Option<EffectId> {
+pub(super) fn take_id(body: &mut &[u8]) -> Option<EffectId> {
     let (head, rest) = body.split_first_chunk::<8>()?;
     *body = rest;
     Some(EffectId::new(NodeId(u64::from_le_bytes(*head)), Seq(take(body)?)))
@@ -336,6 +345,10 @@ mod tests {
             Op::Append(b"xyz"),
             Op::Overlay { base: Some(other), offset: 9, bytes: b"\0\r\n" },
             Op::Overlay { base: None, offset: 0, bytes: b"" },
+            Op::Bits(BitsOp { base: Some(other), at: 77, width: 64, value: u64::MAX, adds: true }),
+            Op::Bits(BitsOp { base: None, at: 0, width: 1, value: 0, adds: false }),
+            Op::Registers(RegistersOp { dense: true, ranks: vec![(0, 1), (5, 63), (16_383, 2)] }),
+            Op::Registers(RegistersOp { dense: false, ranks: Vec::new() }),
             Op::Ttl(Expiry::NEVER),
             Op::Ttl(Expiry::at_ms(5)),
             Op::MemberAdd(Members::Slices(&[b"m"])),

@@ -45,13 +45,7 @@ impl Observed<'_> {
     }
 
     fn update(&self) -> Option<Update> {
-        Some(match self.effect.op {
-            Op::Delta(n) => Update::Delta(n),
-            Op::DeltaFloat(n) => Update::DeltaFloat(n),
-            Op::Append(bytes) => Update::Append(bytes.into()),
-            Op::Overlay { base, offset, bytes } => Update::Overlay { base, offset, bytes: bytes.into() },
-            _ => return None,
-        })
+        Update::of(&self.effect.op)
     }
 }
 
@@ -112,16 +106,14 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
     updates.sort_by(|a, b| fork_choice_cmp(a.0.rank(), b.0.rank()));
     // An overlay dies with the value it was made on.
     let makers = updates.clone();
-    updates.retain(|(by, update)| match update {
-        Update::Overlay { base: Some(EffectId::STABLE), .. } => match winner {
+    updates.retain(|(by, update)| match update.laid_on() {
+        Some(Some(EffectId::STABLE)) => match winner {
             Some(winner) => by.saw(winner),
-            None => makers.iter().any(|(made, update)| {
-                by.saw(made) && !matches!(update, Update::Overlay { base: Some(_), .. })
-            }),
+            None => makers.iter().any(|(made, update)| by.saw(made) && update.makes_value()),
         },
-        Update::Overlay { base: Some(base), .. } => winner.is_some_and(|w| w.id == *base),
-        Update::Overlay { base: None, .. } => winner.is_none_or(|w| by.saw(w)),
-        _ => true,
+        Some(Some(base)) => winner.is_some_and(|w| w.id == base),
+        Some(None) => winner.is_none_or(|w| by.saw(w)),
+        None => true,
     });
     // 5. One type: of those with anything alive, the one created last.
     let created = |kind: Kind| -> Option<(Hlc, NodeId)> {
@@ -183,7 +175,8 @@ fn lost(write: &Observed<'_>, kind: Kind, member: &[u8], all: &[Observed<'_>]) -
 /// Evidence that time passed for the key: anything that still has a say in it.
 fn counts_as_life(e: &Observed<'_>, all: &[Observed<'_>]) -> bool {
     match &e.effect.op {
-        Op::Assign { .. } | Op::Delta(_) | Op::DeltaFloat(_) | Op::Append(_) | Op::Overlay { .. } => true,
+        Op::Assign { .. } => true,
+        op if Update::of(op).is_some() => true,
         Op::Ttl(_) => !all.iter().any(|t| t.expiry().is_some() && t.saw(e)),
         op => {
             let mut counts = false;

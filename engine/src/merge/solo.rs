@@ -18,16 +18,14 @@ pub fn fold(entry: &mut Entry<'_>, effect: &Effect<'_>) {
         Op::Assign { payload, expiry } => entry.set_value(Value::from_payload(payload), *expiry),
         Op::Reset => entry.clear(),
         Op::Ttl(expiry) if entry.kind().is_some() => entry.set_expiry(*expiry),
-        Op::Delta(n) => text(entry, &Update::Delta(*n)),
-        Op::DeltaFloat(n) => text(entry, &Update::DeltaFloat(*n)),
-        Op::Append(bytes) => text(entry, &Update::Append((*bytes).into())),
-        Op::Overlay { base, offset, bytes } => {
-            text(entry, &Update::Overlay { base: *base, offset: *offset, bytes: (*bytes).into() });
-        }
         Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) => {
             change(entry, &effect.op, expiry)
         }
-        Op::Ttl(_) | Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop => {}
+        op => {
+            if let Some(update) = Update::of(op) {
+                text(entry, &update);
+            }
+        }
     }
 }
 

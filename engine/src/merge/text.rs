@@ -1,6 +1,10 @@
 //! Updates of a string value: deltas, appended chunks, overlays.
 
-use crate::number::{LongDouble, parse_i64, push_i64};
+use proto::EffectId;
+
+use crate::effect::{BitsOp, Op, RegistersOp};
+use crate::hyperloglog;
+use crate::number::{LongDouble, bits, parse_i64, push_i64};
 
 /// One update, owned.
 #[derive(Clone, PartialEq, Debug)]
@@ -8,7 +12,39 @@ pub enum Update {
     Delta(i64),
     DeltaFloat(LongDouble),
     Append(Box<[u8]>),
-    Overlay { base: Option<proto::EffectId>, offset: u64, bytes: Box<[u8]> },
+    Overlay { base: Option<EffectId>, offset: u64, bytes: Box<[u8]> },
+    Bits(BitsOp),
+    Registers(Box<RegistersOp>),
+}
+
+impl Update {
+    /// What an effect does to a string; `None` of one that is no update.
+    pub fn of(op: &Op<'_>) -> Option<Update> {
+        Some(match op {
+            Op::Delta(n) => Update::Delta(*n),
+            Op::DeltaFloat(n) => Update::DeltaFloat(*n),
+            Op::Append(bytes) => Update::Append((*bytes).into()),
+            Op::Overlay { base, offset, bytes } => {
+                Update::Overlay { base: *base, offset: *offset, bytes: (*bytes).into() }
+            }
+            Op::Bits(op) => Update::Bits(*op),
+            Op::Registers(op) => Update::Registers(Box::new(op.clone())),
+            _ => return None,
+        })
+    }
+
+    /// The value that this one shows on alone; `None`: it shows on any.
+    pub fn laid_on(&self) -> Option<Option<EffectId>> {
+        match self {
+            Update::Overlay { base, .. } | Update::Bits(BitsOp { base, .. }) => Some(*base),
+            _ => None,
+        }
+    }
+
+    /// Makes a value where there is none.
+    pub fn makes_value(&self) -> bool {
+        !matches!(self.laid_on(), Some(Some(_)))
+    }
 }
 
 /// Applies one update to a value (absent counts as empty, or zero). The result is Redis' on one server; a delta on something
@@ -37,7 +73,19 @@ pub fn apply(value: &mut Option<Vec<u8>>, update: &Update) -> bool {
             overlay(value.get_or_insert_default(), *offset, bytes);
             true
         }
+        Update::Bits(op) => {
+            set_bits(value.get_or_insert_default(), op);
+            true
+        }
+        Update::Registers(op) => hyperloglog::raise(value, &op.ranks, op.dense),
     }
+}
+
+/// Sets an integer within a string, or adds to it.
+pub fn set_bits(value: &mut Vec<u8>, op: &BitsOp) {
+    let width = u32::from(op.width);
+    let there = if op.adds { bits::read(value, op.at, width) } else { 0 };
+    bits::write(value, op.at, width, bits::low(there.wrapping_add(op.value), width));
 }
 
 /// Writes `bytes` at `offset`, extending with zeros.

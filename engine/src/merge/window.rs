@@ -174,20 +174,14 @@ impl Window {
             Op::Assign { payload, expiry } => self.assign(entry, meta, payload, *expiry, &mut verdict),
             Op::Reset => self.reset(entry, &meta),
             Op::Ttl(expiry) => self.expire(entry, meta, *expiry),
-            Op::Delta(n) => self.update(entry, meta, Update::Delta(*n)),
-            Op::DeltaFloat(n) => self.update(entry, meta, Update::DeltaFloat(*n)),
-            Op::Append(bytes) => self.update(entry, meta, Update::Append((*bytes).into())),
-            Op::Overlay { base, offset, bytes } => {
-                self.update(
-                    entry,
-                    meta,
-                    Update::Overlay { base: *base, offset: *offset, bytes: (*bytes).into() },
-                );
-            }
             Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) => {
                 self.change_elements(entry, &meta, &effect.op);
             }
-            Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop => {}
+            op => {
+                if let Some(update) = Update::of(op) {
+                    self.update(entry, meta, update);
+                }
+            }
         }
         self.split_if_due(entry);
         verdict.clash = self.explicit && self.kinds_live().count() > 1;
@@ -360,9 +354,9 @@ impl Window {
             return;
         }
         self.keep_source(entry);
-        let in_place = match &update {
-            Update::Overlay { .. } => self.causal.saw_all() && self.shows(&meta, &update, self.winner(0), 0),
-            update => self.causal.saw_all() || self.commutes(entry, update),
+        let in_place = match update.laid_on() {
+            Some(_) => self.causal.saw_all() && self.shows(&meta, &update, self.winner(0), 0),
+            None => self.causal.saw_all() || self.commutes(entry, &update),
         };
         self.updates.push((meta, update));
         let expiry = entry.kind().map_or_else(|| self.expiry_in_force(0), |_| entry.expiry());
@@ -651,10 +645,7 @@ impl Window {
 
     /// Every update shows but an overlay that lost its base.
     fn shows(&self, meta: &Meta, update: &Update, winner: Option<usize>, cut_ms: u64) -> bool {
-        match update {
-            Update::Overlay { base, .. } => self.lies_on_source(meta, *base, winner, cut_ms),
-            _ => true,
-        }
+        update.laid_on().is_none_or(|base| self.lies_on_source(meta, base, winner, cut_ms))
     }
 
     /// An overlay shows only on the value it was made on.
@@ -664,7 +655,7 @@ impl Window {
             (Some(EffectId::STABLE), None) => {
                 cut_ms == 0 && matches!(self.base, Base::Live(_))
                     || self.updates.iter().any(|(meta, update)| {
-                        meta.hlc.ms() >= cut_ms && by.saw(meta.id) && makes_value(update)
+                        meta.hlc.ms() >= cut_ms && by.saw(meta.id) && update.makes_value()
                     })
             }
             (Some(on), Some(winner)) => self.roots[winner].meta.id == on,
@@ -774,11 +765,6 @@ impl Window {
     }
 }
 
-/// Makes a value where there is none.
-fn makes_value(update: &Update) -> bool {
-    !matches!(update, Update::Overlay { base: Some(_), .. })
-}
-
 fn drop_if_empty(entry: &mut Entry<'_>) {
     if entry.value().is_some_and(|value| value.is_empty_collection()) {
         entry.clear();
@@ -817,6 +803,16 @@ pub(super) fn fold_text(entry: &mut Entry<'_>, update: &Update, expiry: Expiry) 
                 text::overlay(bytes, *offset, patch);
                 true
             }
+            Update::Bits(op) => {
+                text::set_bits(bytes, op);
+                true
+            }
+            Update::Registers(_) => {
+                let mut value = Some(std::mem::take(bytes));
+                text::apply(&mut value, update);
+                *bytes = value.unwrap_or_default();
+                true
+            }
             _ => false,
         };
         if done {
@@ -829,7 +825,10 @@ pub(super) fn fold_text(entry: &mut Entry<'_>, update: &Update, expiry: Expiry) 
         _ => None,
     };
     text::apply(&mut value, update);
-    let raw = matches!(update, Update::Append(_) | Update::Overlay { .. }) && entry.kind().is_some();
+    let raw = match update {
+        Update::Append(_) | Update::Overlay { .. } => entry.kind().is_some(),
+        update => matches!(update, Update::Bits(_) | Update::Registers(_)),
+    };
     set_text(entry, value, expiry);
     entry.set_raw(raw);
     entry.set_text(matches!(update, Update::DeltaFloat(_)));

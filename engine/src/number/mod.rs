@@ -1,6 +1,8 @@
 //! Numbers as Redis reads and writes them.
 
+pub mod bits;
 mod double;
+pub mod geohash;
 mod integer;
 mod long_double;
 

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod footprint;
+pub mod graveyard;
 pub mod hash;
 mod hash_table;
 pub mod limits;

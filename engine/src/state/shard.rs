@@ -746,6 +746,7 @@ pub(crate) fn free_dead(ptr: EntryPtr) {
 fn creates(op: &Op<'_>, solo: bool) -> bool {
     match op {
         Op::Assign { .. } | Op::Delta(_) | Op::DeltaFloat(_) | Op::Append(_) | Op::Overlay { .. } => true,
+        Op::Bits(_) | Op::Registers(_) => true,
         op if elements::kind_of(op).is_some() => !elements::removes(op),
         // With peers an unseen add or value may still arrive, and meet it.
         Op::Ttl(_) => !solo,

@@ -141,6 +141,16 @@ impl<'a> Replies<'a> {
         }
     }
 
+    /// A double whose text is given; a bulk string in RESP2.
+    pub fn double_text(&mut self, text: &[u8]) {
+        if !self.is_resp3() {
+            return self.bulk(text);
+        }
+        self.out.push(b',');
+        self.out.extend_from_slice(text);
+        self.crlf();
+    }
+
     /// A whole number beyond 64 bits, its digits given; a bulk string in RESP2.
     pub fn big_number(&mut self, digits: &[u8]) {
         if !self.is_resp3() {

@@ -3,47 +3,10 @@
 //! `conform record FILE…` plays the scripts against a redis-server started for it and writes the replies into them.
 //! `conform check [--port N] FILE…` compares: against a server that runs already, or a redis-server of its own.
 
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
-use tests::client::Client;
+use tests::redis::Redis;
 use tests::script;
-use tests::server::free_port;
-
-struct Redis {
-    child: Child,
-    _dir: tempfile::TempDir,
-    port: u16,
-}
-
-impl Redis {
-    fn start() -> Result<Redis, String> {
-        let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let port = free_port();
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--enable-debug-command", "yes", "--dir"])
-            .arg(dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|e| format!("redis-server: {e}"))?;
-        let redis = Redis { child, _dir: dir, port };
-        for _ in 0..1000 {
-            if Client::connect(port).is_ok() {
-                return Ok(redis);
-            }
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        Err("redis-server is not ready".into())
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();

@@ -29,6 +29,7 @@ pub use matcher::{Got, Matcher};
 pub use parse::parse;
 pub use play::{Failure, check, record};
 pub use render::render;
+pub use text::escape;
 
 use proto::resp::Protocol;
 

@@ -1,10 +1,14 @@
 //! The table's entries, by group.
 
+pub mod bitmap;
 pub mod connection;
 pub mod generic;
+pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod memory;
 pub mod monitor;
+pub mod serialise;
 pub mod server;
 pub mod set;
 pub mod sorted_set;

@@ -393,6 +393,107 @@ pub static SPECS: &[CommandSpec] = &[
         ..CommandSpec::EMPTY
     },
     CommandSpec {
+        name: "bzpopmin",
+        arity: -3,
+        flags: Flags::WRITE.or(Flags::NOSCRIPT).or(Flags::BLOCKING).or(Flags::FAST),
+        acl: &["@write", "@sortedset", "@fast", "@blocking"],
+        keys: &[KeySpec {
+            begin: 1,
+            find: FindKeys::Range { last: -2, step: 1, limit: 0 },
+            flags: &["RW", "access", "delete"],
+        }],
+        scope: Scope::Keys,
+        group: "sorted-set",
+        since: "5.0.0",
+        summary: "Takes the lowest member off the first sorted set that has any, waiting for one.",
+        complexity: "O(log(N)) with N being the number of elements in the sorted set.",
+        args: &[
+            ArgSpec {
+                name: "key",
+                kind: "key",
+                key_spec_index: Some(0),
+                flags: &["multiple"],
+                ..ArgSpec::EMPTY
+            },
+            ArgSpec { name: "timeout", kind: "double", ..ArgSpec::EMPTY },
+        ],
+        plan: Plan::Data(zsets::bzpopmin),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
+        name: "bzpopmax",
+        arity: -3,
+        flags: Flags::WRITE.or(Flags::NOSCRIPT).or(Flags::BLOCKING).or(Flags::FAST),
+        acl: &["@write", "@sortedset", "@fast", "@blocking"],
+        keys: &[KeySpec {
+            begin: 1,
+            find: FindKeys::Range { last: -2, step: 1, limit: 0 },
+            flags: &["RW", "access", "delete"],
+        }],
+        scope: Scope::Keys,
+        group: "sorted-set",
+        since: "5.0.0",
+        summary: "Takes the highest member off the first sorted set that has any, waiting for one.",
+        complexity: "O(log(N)) with N being the number of elements in the sorted set.",
+        args: &[
+            ArgSpec {
+                name: "key",
+                kind: "key",
+                key_spec_index: Some(0),
+                flags: &["multiple"],
+                ..ArgSpec::EMPTY
+            },
+            ArgSpec { name: "timeout", kind: "double", ..ArgSpec::EMPTY },
+        ],
+        plan: Plan::Data(zsets::bzpopmax),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
+        name: "bzmpop",
+        arity: -5,
+        flags: Flags::WRITE.or(Flags::BLOCKING).or(Flags::MOVABLEKEYS),
+        acl: &["@write", "@sortedset", "@slow", "@blocking"],
+        keys: &[KeySpec {
+            begin: 2,
+            find: FindKeys::Counted { count_at: 0, first: 1, step: 1 },
+            flags: &["RW", "access", "delete"],
+        }],
+        scope: Scope::Keys,
+        group: "sorted-set",
+        since: "7.0.0",
+        summary: "Takes members off the first sorted set that has any, waiting for one.",
+        complexity: "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped.",
+        args: &[
+            ArgSpec { name: "timeout", kind: "double", ..ArgSpec::EMPTY },
+            ArgSpec { name: "numkeys", kind: "integer", ..ArgSpec::EMPTY },
+            ArgSpec {
+                name: "key",
+                kind: "key",
+                key_spec_index: Some(0),
+                flags: &["multiple"],
+                ..ArgSpec::EMPTY
+            },
+            ArgSpec {
+                name: "where",
+                kind: "oneof",
+                args: &[
+                    ArgSpec { name: "min", kind: "pure-token", token: Some("MIN"), ..ArgSpec::EMPTY },
+                    ArgSpec { name: "max", kind: "pure-token", token: Some("MAX"), ..ArgSpec::EMPTY },
+                ],
+                ..ArgSpec::EMPTY
+            },
+            ArgSpec {
+                name: "count",
+                kind: "integer",
+                token: Some("COUNT"),
+                flags: &["optional"],
+                ..ArgSpec::EMPTY
+            },
+        ],
+        plan: Plan::Data(zsets::bzmpop),
+        ..CommandSpec::EMPTY
+    },
+    CommandSpec {
         name: "zrandmember",
         arity: -2,
         flags: Flags::READONLY,

@@ -6,6 +6,7 @@ mod flush;
 mod keys;
 mod object;
 mod rename;
+mod serialise;
 mod wait;
 
 pub use delete::{del, exists, touch, type_, unlink};
@@ -15,6 +16,7 @@ pub use keys::{dbsize, keys, randomkey, scan};
 pub(in crate::commands) use keys::{scan_cursor, scan_options};
 pub use object::{object_encoding, object_freq, object_help, object_idletime, object_refcount};
 pub use rename::{copy, move_, rename, renamenx};
+pub use serialise::{dump, restore};
 pub use wait::wait;
 
 use crate::core::{Key, Unit};

@@ -11,6 +11,7 @@ use crate::core::Unit;
 use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::session::{Call, Memory, memory_ratio as ratio};
+use crate::state::graveyard;
 
 /// Members of a collection that are looked at when nothing is said.
 const SAMPLES: usize = 5;
@@ -217,7 +218,10 @@ pub(super) fn info_memory(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("mem_clients_normal", m.clients);
     lines.zeros(&["mem_cluster_links", "mem_aof_buffer"]);
     lines.put("mem_allocator", facts.allocator);
-    lines.zeros(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"]);
+    lines.zeros(&["active_defrag_running"]);
+    let (pending, freed) = graveyard::counts();
+    lines.put("lazyfree_pending_objects", pending);
+    lines.put("lazyfreed_objects", freed);
 }
 
 #[cfg(test)]

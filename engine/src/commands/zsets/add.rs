@@ -10,14 +10,15 @@ use crate::effect::{Op, ScoreOp, Scores};
 use crate::number::parse_f64;
 use crate::refusal::Refusal;
 
+/// What ZADD and GEOADD may be told.
 #[derive(Clone, Copy, Default)]
-struct Options {
-    nx: bool,
-    xx: bool,
-    gt: bool,
-    lt: bool,
-    changed: bool,
-    increment: bool,
+pub(in crate::commands) struct Options {
+    pub nx: bool,
+    pub xx: bool,
+    pub gt: bool,
+    pub lt: bool,
+    pub changed: bool,
+    pub increment: bool,
 }
 
 /// What one pair came to.
@@ -117,6 +118,17 @@ fn add(
         unit.emit(key, options.op(Scores::Slices(&emitted)));
     }
     Ok(sums)
+}
+
+/// Adds members; how many were added, or changed if that was asked for.
+pub(in crate::commands) fn add_all(
+    unit: &mut Unit<'_>,
+    key: &Key<'_>,
+    pairs: &[(f64, &[u8])],
+    options: Options,
+) -> Result<i64, Refusal> {
+    let sums = add(unit, key, pairs, options)?;
+    Ok((sums.added + if options.changed { sums.updated } else { 0 }) as i64)
 }
 
 pub fn zadd(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {

@@ -2,14 +2,17 @@
 
 mod add;
 mod algebra;
+mod blocking;
 mod bounds;
 mod pop;
 mod range;
 mod read;
 mod remove;
 
+pub(in crate::commands) use add::{Options as AddOptions, add_all};
 pub use add::{zadd, zincrby};
 pub use algebra::{zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore};
+pub use blocking::{bzmpop, bzpopmax, bzpopmin};
 pub use pop::{zmpop, zpopmax, zpopmin};
 pub use range::{
     zrange, zrangebylex, zrangebyscore, zrangestore, zrevrange, zrevrangebylex, zrevrangebyscore,

@@ -66,7 +66,7 @@ impl Tally {
 }
 
 /// Every name of [`kind_name`].
-pub const KIND_NAMES: [&str; 25] = [
+pub const KIND_NAMES: [&str; 27] = [
     "assign",
     "assign-set",
     "assign-hash",
@@ -76,6 +76,8 @@ pub const KIND_NAMES: [&str; 25] = [
     "delta-float",
     "append",
     "overlay",
+    "bits",
+    "registers",
     "ttl",
     "add",
     "remove",
@@ -115,6 +117,8 @@ pub fn kind_name(op: &Op<'_>) -> &'static str {
         Op::DeltaFloat(_) => "delta-float",
         Op::Append(_) => "append",
         Op::Overlay { .. } => "overlay",
+        Op::Bits(_) => "bits",
+        Op::Registers(_) => "registers",
         Op::Ttl(_) => "ttl",
         Op::MemberAdd(_) => "add",
         Op::MemberRemove(_) => "remove",

@@ -4,7 +4,8 @@ use proto::varint;
 use smallvec::SmallVec;
 
 use super::{Base, Root, Window};
-use crate::effect::Expiry;
+use crate::effect::{BitsOp, Expiry, RegistersOp};
+use crate::hyperloglog;
 use crate::image::bytes::{Fields, put_expiry, put_id, put_u64, put_value};
 use crate::merge::causal::{Causal, Meta, Shared};
 use crate::merge::elements::{Element, Elements, Write};
@@ -23,6 +24,8 @@ const DELTA: u8 = 1;
 const DELTA_FLOAT: u8 = 2;
 const APPEND: u8 = 3;
 const OVERLAY: u8 = 4;
+const BITS: u8 = 5;
+const REGISTERS: u8 = 6;
 const PUT: u8 = 8;
 const ADD: u8 = 9;
 const MAX: u8 = 10;
@@ -256,6 +259,23 @@ fn put_update(out: &mut Vec<u8>, update: &Update) {
             out.push(APPEND);
             varint::put_bytes(out, bytes);
         }
+        Update::Bits(op) => {
+            out.push(BITS);
+            put_id(out, op.base.unwrap_or(proto::EffectId::NONE));
+            varint::put(out, op.at);
+            out.push(op.width);
+            out.push(u8::from(op.adds));
+            varint::put(out, op.value);
+        }
+        Update::Registers(op) => {
+            out.push(REGISTERS);
+            out.push(u8::from(op.dense));
+            varint::put(out, op.ranks.len() as u64);
+            for (register, rank) in &op.ranks {
+                out.extend_from_slice(&register.to_le_bytes());
+                out.push(*rank);
+            }
+        }
         Update::Overlay { base, offset, bytes } => {
             out.push(OVERLAY);
             put_id(out, base.unwrap_or(proto::EffectId::NONE));
@@ -270,6 +290,25 @@ fn take_update(fields: &mut Fields<'_>) -> Option<Update> {
         DELTA => Update::Delta(varint::unzigzag(fields.varint()?)),
         DELTA_FLOAT => Update::DeltaFloat(take_long_double(fields)?),
         APPEND => Update::Append(fields.bytes()?.into()),
+        BITS => {
+            let base = Some(fields.id()?).filter(|id| *id != proto::EffectId::NONE);
+            let (at, width, adds) = (fields.varint()?, fields.u8()?, fields.u8()? != 0);
+            let fits = (1..=64).contains(&width);
+            Update::Bits(BitsOp { base, at, width: fits.then_some(width)?, value: fields.varint()?, adds })
+        }
+        REGISTERS => {
+            let (dense, mut ranks) = (fields.u8()? != 0, Vec::new());
+            for _ in 0..fields.count()? {
+                let (register, rest) = fields.0.split_first_chunk::<2>()?;
+                fields.0 = rest;
+                let register = u16::from_le_bytes(*register);
+                ranks.push((
+                    (usize::from(register) < hyperloglog::REGISTERS).then_some(register)?,
+                    fields.u8()? & 63,
+                ));
+            }
+            Update::Registers(Box::new(RegistersOp { dense, ranks }))
+        }
         OVERLAY => {
             let base = Some(fields.id()?).filter(|id| *id != proto::EffectId::NONE);
             Update::Overlay { base, offset: fields.varint()?, bytes: fields.bytes()?.into() }

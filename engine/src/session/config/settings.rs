@@ -101,8 +101,8 @@ pub static SETTINGS: &[Setting] = &[
     live("disable-thp", Kind::Bool, "yes"),
     live("dynamic-hz", Kind::Bool, "yes"),
     fixed("enable-debug-command", Kind::Choice(&["yes", "no", "local"]), "local"),
-    live("hash-max-listpack-entries", LONG, "512"),
-    live("hash-max-listpack-value", LONG, "64"),
+    aliased("hash-max-listpack-entries", "hash-max-ziplist-entries", LONG, "512"),
+    aliased("hash-max-listpack-value", "hash-max-ziplist-value", LONG, "64"),
     live("hll-sparse-max-bytes", LONG, "3000"),
     live("hz", COUNT, "10"),
     fixed("io-threads", Kind::Integer { min: 1, max: 1024 }, "1"),
@@ -155,8 +155,8 @@ pub static SETTINGS: &[Setting] = &[
     live("tracking-table-max-keys", LONG, "1000000"),
     fixed("unixsocket", Kind::Text, ""),
     fixed("unixsocketperm", Kind::Text, "0"),
-    live("zset-max-listpack-entries", LONG, "128"),
-    live("zset-max-listpack-value", LONG, "64"),
+    aliased("zset-max-listpack-entries", "zset-max-ziplist-entries", LONG, "128"),
+    aliased("zset-max-listpack-value", "zset-max-ziplist-value", LONG, "64"),
 ];
 
 #[cfg(test)]

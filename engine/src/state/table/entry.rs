@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use crate::effect::Expiry;
 use crate::state::access::ACCESS_MASK;
+use crate::state::graveyard;
 use crate::state::value::{Kind, Value, ValueRef};
 
 const HEADER: usize = 16;
@@ -443,7 +444,7 @@ impl<'t> Entry<'t> {
     fn drop_box(&mut self) {
         if self.flag(BOXED) {
             // SAFETY: owned by the entry; the flag is cleared at once.
-            drop(unsafe { Box::from_raw(self.boxed()) });
+            graveyard::bury(unsafe { Box::from_raw(self.boxed()) }.value);
             self.set_flag(BOXED, false);
         }
     }

@@ -27,6 +27,12 @@ pub enum Workload {
     },
     /// Members drawn from a million, into ten thousand sets.
     Sadd,
+    /// Fields drawn from a million, in ten thousand hashes.
+    Hset,
+    /// Members and scores drawn from a million, in ten thousand sorted sets.
+    Zadd,
+    /// As [`Workload::Zadd`], small increments.
+    Zincrby,
     /// Four GETs to one SET.
     Mixed {
         keys: u64,
@@ -94,6 +100,18 @@ impl Requests {
             Workload::Sadd => {
                 let start = Template::command("SADD", 2);
                 vec![start.key("set:", Draw::Random(SETS)).key("member:", Draw::Random(MEMBERS))]
+            }
+            Workload::Hset => {
+                let start = Template::command("HSET", 3).key("hash:", Draw::Random(SETS));
+                vec![start.key("field:", Draw::Random(MEMBERS)).value()]
+            }
+            Workload::Zadd | Workload::Zincrby => {
+                let (name, scores) = match workload {
+                    Workload::Zadd => ("ZADD", MEMBERS),
+                    _ => ("ZINCRBY", 100),
+                };
+                let start = Template::command(name, 3).key("zset:", Draw::Random(SETS));
+                vec![start.key("", Draw::Random(scores)).key("member:", Draw::Random(MEMBERS))]
             }
             Workload::Mixed { keys } => {
                 first_percent = 80;

@@ -13,7 +13,7 @@ use super::{Group, Line, Tool};
 
 const PIPELINES: [usize; 3] = [1, 16, 64];
 const TESTS: [&str; 3] = ["SET", "GET", "INCR"];
-const LOADS: [&str; 6] = ["SET", "GET", "INCR", "MSET", "SADD", "mixed"];
+const LOADS: [&str; 9] = ["SET", "GET", "INCR", "MSET", "SADD", "HSET", "ZADD", "ZINCRBY", "mixed"];
 
 pub fn group() -> Group {
     let mut lines = Vec::new();
@@ -59,6 +59,7 @@ fn lean_bar(pipeline: usize, load: &str) -> Option<Criterion> {
     match (pipeline, load) {
         (1, "SET" | "GET" | "INCR") => Some(at_least(1.05).aim(1.2)),
         (16, "SET" | "GET") => Some(at_least(2.2).aim(3.0)),
+        (16, "SADD" | "HSET" | "ZADD" | "ZINCRBY") => Some(at_least(1.6)),
         _ => None,
     }
 }
@@ -70,6 +71,9 @@ fn workload(load: &str, keys: u64) -> Workload {
         "INCR" => Workload::Incr { keys },
         "MSET" => Workload::Mset { keys },
         "SADD" => Workload::Sadd,
+        "HSET" => Workload::Hset,
+        "ZADD" => Workload::Zadd,
+        "ZINCRBY" => Workload::Zincrby,
         _ => Workload::Mixed { keys },
     }
 }
