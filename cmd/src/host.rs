@@ -13,6 +13,8 @@ use crate::{allocator, process};
 /// What the threads of a node share about its life.
 pub struct Life {
     stopping: AtomicBool,
+    /// Somebody wants the process gone, not only stopped to start again.
+    over: AtomicBool,
     /// Nothing was written yet and nothing can be lost: a stop ends the process at once.
     loading: AtomicBool,
     /// What SHUTDOWN said of a checkpoint: 0 nothing, 1 none, 2 one.
@@ -26,6 +28,7 @@ impl Life {
     pub fn new() -> Arc<Self> {
         Arc::new(Life {
             stopping: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             loading: AtomicBool::new(true),
             save: AtomicU8::new(0),
             kills: AtomicU64::new(0),
@@ -54,6 +57,16 @@ impl Life {
             0 => None,
             asked => Some(asked == 2),
         }
+    }
+
+    /// A stop that somebody asked for: the process ends.
+    pub fn end(&self) {
+        self.over.store(true, Relaxed);
+        self.stop();
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
     }
 
     /// Asks every thread to finish.
@@ -131,7 +144,7 @@ impl Host for NodeHost {
 
     fn shutdown(&self, request: ShutdownRequest) {
         self.life.save.store(request.save.map_or(0, |save| 1 + u8::from(save)), Relaxed);
-        self.life.stop();
+        self.life.end();
     }
 
     fn killed(&self, reactor: usize) {

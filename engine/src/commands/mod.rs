@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod atoll;
+pub mod cluster;
 pub mod connection;
 pub mod facts;
 pub mod generic;
@@ -28,7 +29,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 12] = [
+pub static TABLE: [&[CommandSpec]; 13] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
@@ -41,6 +42,7 @@ pub static TABLE: [&[CommandSpec]; 12] = [
     facts::sorted_set_ranges::SPECS,
     facts::transactions::SPECS,
     atoll::SPECS,
+    cluster::SPECS,
 ];
 
 /// Longest command name that can be found.
