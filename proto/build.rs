@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .build_transport(false)
         .bytes(".atoll.peer.v1.FetchChunk")
+        .bytes(".atoll.peer.v1.LoanChunk")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use engine::replication::Member;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::link::{self, HandshakeError};
+use crate::link::{self, HandshakeError, LinkError};
 use crate::node::{Shared, random};
 use crate::quic::identity::SERVER_NAME;
 use crate::quic::{self, identity};
@@ -254,6 +254,11 @@ async fn dial(shared: Arc<Shared>, addr: SocketAddr) -> Dialled {
         Ok(link) => {
             shared.spawn(link::live(shared.clone(), link, None));
             Dialled::Linked
+        }
+        Err(HandshakeError::Link(LinkError::Evicted)) if !shared.replica.withholds() => {
+            shared.alarms.raise("evicted", format!("{addr}: {}", LinkError::Evicted));
+            shared.replica.become_evicted();
+            Dialled::Failed(LinkError::Evicted.to_string())
         }
         Err(HandshakeError::Ourselves) => {
             shared.registry.lock().answer_self(addr);

@@ -8,6 +8,7 @@
 //! 4 members        protobuf Members: all the sender knows
 //! 5 reaches        protobuf Reaches: the nodes the sender has a healthy link to (from feature level 2)
 //! 6 streams        protobuf Streams: whose effects the sender takes from here, and after which seq (from feature level 2)
+//! 7 evictions      members that are none any more, as the engine encodes them
 //! ```
 //! Reading is total over bytes: a peer's mistake is an error, never a panic, and no buffer is sized by a peer's word alone.
 
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use engine::effect::batch::{self, BatchError};
+use engine::replication::eviction::Evictions;
 use engine::replication::{Ack, Member};
 use prost::Message;
 use proto::peer::v1;
@@ -42,6 +44,7 @@ pub enum FrameKind {
     Members = 4,
     Reaches = 5,
     Streams = 6,
+    Evictions = 7,
 }
 
 /// Why bytes are not a frame. The link is closed with this text.
@@ -73,6 +76,7 @@ pub enum Frame {
     /// Raw batches; walk them with [`batches`].
     Batches(Bytes),
     Ack(Ack),
+    Evictions(Evictions),
     Members(Vec<Member>),
     Reaches(BTreeSet<NodeId>),
     /// Origin and the last seq that the asker has.
@@ -88,12 +92,17 @@ pub fn decode_header(header: &[u8; HEADER_BYTES]) -> Result<FrameHeader, FrameEr
         4 => FrameKind::Members,
         5 => FrameKind::Reaches,
         6 => FrameKind::Streams,
+        7 => FrameKind::Evictions,
         unknown => return Err(FrameError::UnknownKind(unknown)),
     };
     let payload_bytes = u32::from_le_bytes([header[1], header[2], header[3], header[4]]) as usize;
     let max = match kind {
         FrameKind::Batches | FrameKind::BatchesZstd => PAYLOAD_BYTES_MAX,
-        FrameKind::Ack | FrameKind::Members | FrameKind::Reaches | FrameKind::Streams => MESSAGE_BYTES_MAX,
+        FrameKind::Ack
+        | FrameKind::Members
+        | FrameKind::Reaches
+        | FrameKind::Streams
+        | FrameKind::Evictions => MESSAGE_BYTES_MAX,
     };
     if payload_bytes > max {
         return Err(FrameError::TooLong { kind, bytes: payload_bytes, max });
@@ -117,6 +126,9 @@ pub fn decode_payload(kind: FrameKind, payload: Bytes) -> Result<Frame, FrameErr
         }
         FrameKind::Streams => {
             Frame::Streams(message::take_streams(v1::Streams::decode(payload).map_err(protobuf)?)?)
+        }
+        FrameKind::Evictions => {
+            Frame::Evictions(Evictions::decode(&payload).ok_or(FrameError::Malformed(kind))?)
         }
     })
 }
@@ -189,6 +201,14 @@ pub fn put_reaches(out: &mut Vec<u8>, nodes: &BTreeSet<NodeId>) {
 /// Appends a frame asking for streams.
 pub fn put_streams(out: &mut Vec<u8>, streams: &BTreeMap<NodeId, Seq>) {
     put_message(out, FrameKind::Streams, &message::put_streams(streams));
+}
+
+pub fn put_evictions(out: &mut Vec<u8>, evictions: &Evictions) {
+    let mut payload = Vec::new();
+    evictions.encode(&mut payload);
+    out.push(FrameKind::Evictions as u8);
+    out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    out.extend_from_slice(&payload);
 }
 
 /// Appends the header of a raw batches frame whose payload of `bytes` follows.

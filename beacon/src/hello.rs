@@ -6,9 +6,11 @@
 use bytes::Bytes;
 use engine::effect::level::LEVEL_FIRST;
 use engine::replication::Member;
+use engine::replication::eviction::Evictions;
+use engine::replication::standing::Position;
 use prost::Message;
+use proto::Hlc;
 use proto::peer::v1;
-use proto::{Frontier, Hlc};
 
 use crate::message::{self, MessageError};
 
@@ -28,8 +30,9 @@ pub struct Hello {
     pub version_max: u32,
     pub features: u64,
     pub member: Member,
-    pub frontier: Frontier,
+    pub position: Position,
     pub members: Vec<Member>,
+    pub evictions: Evictions,
     pub hlc: Hlc,
     /// Random per process.
     pub process: u64,
@@ -88,8 +91,15 @@ impl Hello {
             version_max: self.version_max,
             features: self.features,
             member: Some(message::put_member(&self.member)),
-            frontier: Some(message::put_frontier(&self.frontier)),
+            frontier: Some(message::put_frontier(&self.position.shown)),
+            dropped: Some(message::put_frontier(&self.position.dropped)),
+            settled: Some(message::put_frontier(&self.position.settled)),
             members: self.members.iter().take(message::MEMBERS_MAX).map(message::put_member).collect(),
+            evictions: {
+                let mut bytes = Vec::new();
+                self.evictions.encode(&mut bytes);
+                bytes
+            },
             hlc: self.hlc.0,
             process: self.process,
             cluster_level: self.cluster_level,
@@ -104,8 +114,19 @@ impl Hello {
             version_max: hello.version_max,
             features: hello.features,
             member: message::take_member(hello.member.ok_or(MessageError::Missing("member"))?)?,
-            frontier: message::take_frontier(hello.frontier)?,
+            position: Position {
+                shown: message::take_frontier(hello.frontier)?,
+                // Not told by those who never drop any.
+                dropped: message::take_frontier(Some(hello.dropped.unwrap_or_default()))?,
+                settled: message::take_frontier(Some(hello.settled.unwrap_or_default()))?,
+            },
             members: message::take_members(hello.members)?,
+            evictions: match &hello.evictions[..] {
+                [] => Evictions::default(),
+                bytes => {
+                    Evictions::decode(bytes).ok_or(MessageError::Missing("a whole list of evictions"))?
+                }
+            },
             hlc: Hlc(hello.hlc),
             process: hello.process,
             cluster_level: hello.cluster_level,
@@ -167,8 +188,13 @@ mod tests {
                 addr: format!("10.0.0.{id}:7379"),
                 level: 2,
             },
-            frontier: [(NodeId(id), Seq(5))].into_iter().collect(),
+            position: Position {
+                shown: [(NodeId(id), Seq(5))].into_iter().collect(),
+                dropped: [(NodeId(id), Seq(2))].into_iter().collect(),
+                settled: [(NodeId(id), Seq(3))].into_iter().collect(),
+            },
             members: vec![],
+            evictions: Evictions::default(),
             hlc: Hlc::from_ms(10_000),
             process: id,
             cluster_level: 1,

@@ -1,10 +1,11 @@
 //! Between generated messages and the engine's types. Everything that came from a peer is bounded and checked here.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use engine::core::{Loan, LoanFile};
+use engine::log::LogPosition;
 use engine::replication::{Ack, Member, SeqRange};
 use proto::peer::v1;
 use proto::{Frontier, Hlc, NodeId, Seq};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Components of a frontier, members of a Hello.
 pub const COMPONENTS_MAX: usize = 64 * 1024;
@@ -12,6 +13,9 @@ pub const MEMBERS_MAX: usize = 4 * 1024;
 /// Of a region's name and of an address.
 pub const NAME_BYTES_MAX: usize = 255;
 pub const RANGES_MAX: usize = 256;
+/// Of a loan.
+pub const FILES_MAX: usize = 4 * 1024;
+const MANIFEST_BYTES_MAX: u64 = 1 << 30;
 
 /// Why a well-formed message makes no sense. The link is closed with this text.
 #[derive(Debug, thiserror::Error, PartialEq, Eq, Clone)]
@@ -134,6 +138,25 @@ pub fn take_ranges(request: v1::FetchRequest) -> Result<Vec<SeqRange>, MessageEr
         Ok(SeqRange { origin: NodeId(r.origin), first: Seq(r.first), last: Seq(r.last) })
     };
     request.ranges.into_iter().map(take).collect()
+}
+
+pub fn take_loan(reply: v1::LendReply) -> Result<Loan, MessageError> {
+    bounded("files", reply.files.len(), FILES_MAX)?;
+    if reply.manifest_bytes > MANIFEST_BYTES_MAX {
+        return Err(MessageError::Name("manifest"));
+    }
+    if reply.log_end < reply.log_from {
+        return Err(MessageError::EmptyRange { first: reply.log_from, last: reply.log_end });
+    }
+    let files = reply.files.iter().map(|f| LoanFile { number: f.number, bytes: f.bytes }).collect();
+    Ok(Loan {
+        number: reply.number,
+        directory: reply.directory,
+        manifest_bytes: reply.manifest_bytes,
+        files,
+        log_from: LogPosition(reply.log_from),
+        log_end: LogPosition(reply.log_end),
+    })
 }
 
 fn bounded(what: &'static str, have: usize, max: usize) -> Result<(), MessageError> {

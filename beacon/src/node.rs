@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use engine::replication::reach::Detector;
@@ -95,6 +95,8 @@ pub(crate) struct Shared {
     pub resolver: Resolver,
     /// What is joined and how it stands; written by the dialler.
     pub joins: Mutex<Vec<JoinStatus>>,
+    /// A checkpoint is being fetched, or is here.
+    pub transferring: AtomicBool,
     /// Why a name could not be dialled lately; written by the dialler.
     pub reasons: Mutex<HashMap<String, String>>,
     started: Instant,
@@ -153,6 +155,7 @@ impl Beacon {
             sent: Sent::default(),
             resolver: Resolver::new(&config.dns_servers, dial::RESOLVE_MAX),
             joins: Mutex::new(config.join.iter().map(|name| JoinStatus::new(name)).collect()),
+            transferring: AtomicBool::new(false),
             reasons: Mutex::default(),
             started: Instant::now(),
             last_id: AtomicU64::new(0),
@@ -295,12 +298,17 @@ async fn accept(shared: Arc<Shared>) {
 }
 
 async fn step(shared: Arc<Shared>) {
-    let mut due = Vec::new();
+    let (mut due, mut evictions) = (Vec::new(), 0);
     loop {
         let alone = shared.registry.lock().links().next().is_none();
         let every = if alone { STEP_EVERY_ALONE } else { STEP_EVERY };
         let _ = tokio::time::timeout(every, shared.step_due.notified()).await;
         shared.replica.step(shared.now_ms(), &mut due);
+        let version = shared.replica.evictions_version();
+        if version != evictions {
+            evictions = version;
+            link::close_evicted(&shared);
+        }
         for fetch in due.drain(..) {
             let link = shared.registry.lock().link(fetch.peer).cloned();
             match link {

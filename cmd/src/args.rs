@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
+use crate::cluster_tool::args::ClusterCommand;
 use crate::log_tool::args::LogCommand;
 
 #[derive(Parser)]
@@ -23,6 +24,9 @@ pub enum Command {
     /// Look at the log of a stopped node, and repair it.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Ask a running node about its cluster, take members out, and make join tokens.
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
 }
 
 /// Where a setting is not given, the next source decides: flag, ATOLL_* variable, configuration file, default.
@@ -62,9 +66,13 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_CHECKPOINT_INTERVAL", value_name = "SECONDS")]
     pub checkpoint_interval: Option<u32>,
 
-    /// Of them, log kept behind the newest checkpoint at most; a node with a cluster secret keeps all [default: 64mb].
+    /// Of them, log kept behind the newest checkpoint at most [default: 64mb].
     #[arg(long, env = "ATOLL_LOG_RETENTION_SIZE", value_name = "BYTES")]
     pub log_retention_size: Option<String>,
+
+    /// Log kept for members that are away, at most; one that lacks more is sent a checkpoint; 0: all they lack [default: 0].
+    #[arg(long, env = "ATOLL_LOG_ABSENT_SIZE", value_name = "BYTES")]
+    pub log_absent_size: Option<String>,
 
     /// Reactor threads [default: the number of cores; 1 on two cores or fewer].
     #[arg(long, env = "ATOLL_THREADS")]
@@ -127,6 +135,9 @@ pub struct ServeArgs {
     /// Newest feature level that this node says it knows: hold a cluster of mixed versions back [default: the program's own].
     #[arg(long, env = "ATOLL_FEATURE_LEVEL", value_name = "LEVEL")]
     pub feature_level: Option<u32>,
+    /// Token of `atoll cluster join-token`, in place of --join and the cluster secret.
+    #[arg(long, env = "ATOLL_JOIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub join_token: Option<String>,
 
     /// What a partition means for keys that no rule names: safe (ordered by quorum) or unsafe (always on, merges later)
     /// [default: safe].
@@ -169,6 +180,7 @@ impl ServeArgs {
             checkpoint_log_size: self.checkpoint_log_size.or(other.checkpoint_log_size),
             checkpoint_interval: self.checkpoint_interval.or(other.checkpoint_interval),
             log_retention_size: self.log_retention_size.or(other.log_retention_size),
+            log_absent_size: self.log_absent_size.or(other.log_absent_size),
             threads: self.threads.or(other.threads),
             databases: self.databases.or(other.databases),
             maxclients: self.maxclients.or(other.maxclients),
@@ -184,6 +196,7 @@ impl ServeArgs {
             join: self.join.or(other.join),
             dns_server: self.dns_server.or(other.dns_server),
             feature_level: self.feature_level.or(other.feature_level),
+            join_token: self.join_token.or(other.join_token),
             default_mode: self.default_mode.or(other.default_mode),
             rule: self.rule.or(other.rule),
             acks_timeout: self.acks_timeout.or(other.acks_timeout),

@@ -170,10 +170,21 @@ fn tick_loop(server: &Server, life: &Life) {
             tracing::error!("the state could not be worked out again from the log: the node stops");
             life.stop();
         }
+        if engine.wants_restart() && !life.is_stopping() {
+            tracing::info!("a peer's checkpoint is here: the node starts again to take it over");
+            life.stop();
+        }
         let now_ms = process::now_ms();
         engine.tick(now_ms);
         engine.expire_step(now_ms, EXPIRE_BUDGET);
         engine.prune_step();
+        match engine.late_step(&engine.turn(now_ms)) {
+            Ok(_) => {}
+            Err(error) if ticks.is_multiple_of(SWEEP_TICKS) => {
+                tracing::error!(%error, "a late set cannot be replayed; it is kept");
+            }
+            Err(_) => {}
+        }
         server.evict_step(now_ms);
         if ticks.is_multiple_of(SAMPLE_TICKS) {
             server.sample(now_ms);

@@ -15,6 +15,8 @@ use crate::{allocator, process};
 /// What the threads of a node share about its life.
 pub struct Life {
     stopping: AtomicBool,
+    /// Somebody wants the process gone, not only stopped to start again.
+    over: AtomicBool,
     /// Nothing was written yet and nothing can be lost: a stop ends the process at once.
     loading: AtomicBool,
     /// What SHUTDOWN said of a checkpoint: 0 nothing, 1 none, 2 one.
@@ -28,6 +30,7 @@ impl Life {
     pub fn new() -> Arc<Self> {
         Arc::new(Life {
             stopping: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             loading: AtomicBool::new(true),
             save: AtomicU8::new(0),
             kills: AtomicU64::new(0),
@@ -56,6 +59,16 @@ impl Life {
             0 => None,
             asked => Some(asked == 2),
         }
+    }
+
+    /// A stop that somebody asked for: the process ends.
+    pub fn end(&self) {
+        self.over.store(true, Relaxed);
+        self.stop();
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
     }
 
     /// Asks every thread to finish.
@@ -130,7 +143,7 @@ impl Host for NodeHost {
 
     fn shutdown(&self, request: ShutdownRequest) {
         self.life.save.store(request.save.map_or(0, |save| 1 + u8::from(save)), Relaxed);
-        self.life.stop();
+        self.life.end();
     }
 
     fn killed(&self, reactor: usize) {

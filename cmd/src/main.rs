@@ -4,6 +4,7 @@ mod allocator;
 mod args;
 mod background;
 mod cluster;
+mod cluster_tool;
 mod host;
 mod loading;
 mod log_tool;
@@ -22,6 +23,7 @@ fn main() -> std::process::ExitCode {
     let command = args::Cli::parse().command;
     let outcome = match command {
         args::Command::Log(command) => return log_tool::run(command),
+        args::Command::Cluster(command) => return cluster_tool::run(command),
         args::Command::Serve(serve) => settle::settle(*serve).and_then(serve::serve),
         args::Command::Check(serve) => settle::settle(*serve).map(|_| println!("configuration is valid")),
     };

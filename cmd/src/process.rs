@@ -21,6 +21,17 @@ pub fn random_id() -> u64 {
     u64::from_le_bytes(bytes).max(1)
 }
 
+/// Becomes a new process of the same program with the same arguments; returns only why that failed.
+pub fn start_again() -> std::io::Error {
+    use std::os::unix::process::CommandExt;
+    let mut args = std::env::args_os();
+    let mut command = std::process::Command::new("/proc/self/exe");
+    if let Some(name) = args.next() {
+        command.arg0(name);
+    }
+    command.args(args).exec()
+}
+
 /// Resident memory, bytes.
 pub fn rss() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm")

@@ -85,6 +85,7 @@ fn settings(config: &NodeConfig, port: u16) -> Result<Config, StartError> {
         ("log-retention-size", config.log_retention_size.clone()),
         ("acks-timeout", config.acks_timeout_ms.to_string()),
         ("conflict-feed-size", config.conflict_feed_size.to_string()),
+        ("log-absent-size", config.log_absent_size.clone()),
     ] {
         settings.init(name, &value).map_err(|refusal| StartError::Config(refusal.to_string()))?;
     }
@@ -132,7 +133,7 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
         block_bytes: allocator::block_bytes,
         index: !without("INDEX"),
         log: !without("LOG"),
-        keeps_log: config.cluster.is_some(),
+        started_ms: process::now_ms(),
         ..EngineConfig::default()
     };
     let dir = config.data_dir.display().to_string();
@@ -160,12 +161,6 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     if recovered.cut_bytes > 0 {
         tracing::info!(bytes = recovered.cut_bytes, "cut a torn tail off the log");
     }
-    let begins_at = engine.log().map_or(0, |log| log.begins_at().0);
-    if config.cluster.is_some() && begins_at > 0 {
-        life.stop();
-        reactors.into_iter().for_each(|thread| _ = thread.join());
-        return Err(StartError::Shortened(dir));
-    }
     let cluster = crate::cluster::start(&config, &engine, &links)?;
     let housekeeping = background::start(&server, &life).map_err(StartError::io("starting threads"))?;
     tracing::info!(
@@ -190,7 +185,9 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     if engine.has_failed() {
         return Err(StartError::State(dir));
     }
-    if life.save_asked().unwrap_or_else(|| server.config.text("checkpoint-on-shutdown") == "yes")
+    let restarts = engine.wants_restart() && !life.is_over();
+    if !restarts
+        && life.save_asked().unwrap_or_else(|| server.config.text("checkpoint-on-shutdown") == "yes")
         && engine.checkpoint_worthwhile(life.save_asked() == Some(true))
     {
         background::checkpoint(&server, &|| false);
@@ -201,7 +198,7 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     // Until here a second signal ends the process at once.
     signals.close();
     tracing::info!("stopped cleanly");
-    Ok(())
+    if restarts { Err(StartError::io("starting again")(process::start_again())) } else { Ok(()) }
 }
 
 fn reactors(
@@ -247,7 +244,7 @@ fn watch_signals(life: &Arc<Life>) -> Result<signal_hook::iterator::Handle, Star
                 std::process::exit(1);
             }
             tracing::info!(signal, "stopping");
-            life.stop();
+            life.end();
         }
     };
     std::thread::Builder::new()

@@ -10,6 +10,7 @@ use engine::safety::{Mode, RangeRule, RangeRules};
 use engine::session::parse_bytes;
 
 use crate::args::ServeArgs;
+use crate::cluster_tool::token::Token;
 
 /// Why a node does not start, or stopped. Printed once, by main.
 #[derive(Debug, thiserror::Error)]
@@ -30,11 +31,6 @@ pub enum StartError {
         "the state in memory was lost while it was worked out again from the log of {0}: start the node again"
     )]
     State(String),
-    #[error(
-        "the log of {0} was shortened by checkpoints while the node had no peers, and a peer would need all of it: start this node \
-         without a cluster secret, or with an empty --data-dir and copy its keys over as a client"
-    )]
-    Shortened(String),
 }
 
 impl StartError {
@@ -71,6 +67,7 @@ pub struct NodeConfig {
     pub checkpoint_log_size: String,
     pub checkpoint_interval: u32,
     pub log_retention_size: String,
+    pub log_absent_size: String,
     pub threads: usize,
     pub databases: u32,
     pub maxclients: u32,
@@ -213,6 +210,7 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         checkpoint_log_size: size("--checkpoint-log-size", args.checkpoint_log_size, "256mb")?,
         checkpoint_interval: args.checkpoint_interval.unwrap_or(3600),
         log_retention_size: size("--log-retention-size", args.log_retention_size, "64mb")?,
+        log_absent_size: size("--log-absent-size", args.log_absent_size, "0")?,
         threads,
         databases,
         maxclients,
@@ -241,8 +239,18 @@ fn size(flag: &str, given: Option<String>, default: &str) -> Result<String, Star
 }
 
 fn cluster(args: &ServeArgs, bind: &str, port: u16) -> Result<Option<ClusterConfig>, StartError> {
-    let join = args.join.clone().unwrap_or_default();
-    let Some(secret) = secret(args)? else {
+    let token = args.join_token.as_deref().map(Token::decode).transpose();
+    let token = token.map_err(|error| StartError::Config(format!("--join-token: {error}")))?;
+    if token.is_some() && (args.cluster_secret.is_some() || args.cluster_secret_file.is_some()) {
+        return invalid("--join-token holds the cluster's secret: give it or the secret, not both".into());
+    }
+    let mut join = args.join.clone().unwrap_or_default();
+    join.extend(token.iter().flat_map(|token| token.join.clone()));
+    let secret = match token {
+        Some(token) => Some(token.secret),
+        None => secret(args)?,
+    };
+    let Some(secret) = secret else {
         let given = [
             (!join.is_empty(), "--join"),
             (args.cluster_port.is_some(), "--cluster-port"),

@@ -32,22 +32,33 @@ impl Cluster {
     /// As [`Cluster::start`], with a node in each of `regions`, which may repeat.
     pub fn start_in(regions: &[&str], conditions: Conditions, args: &[&str]) -> Cluster {
         let mut cluster = Cluster { nodes: Vec::new(), proxies: Vec::new() };
-        for (i, region) in regions.iter().enumerate() {
-            let mut node = Server::stopped(&["--default-mode", "unsafe", "--cluster-secret", SECRET]);
-            let target = SocketAddr::from(([127, 0, 0, 1], node.port() + 1000));
-            let proxy = Proxy::start(target, 7 + i as u64).expect("a proxy");
-            proxy.set(conditions);
-            node.add_args(&["--cluster-advertise", &proxy.addr().to_string()]);
-            node.add_args(&["--region", region]);
-            node.add_args(args);
-            if let Some(first) = cluster.proxies.first() {
-                node.add_args(&["--join", &first.addr().to_string()]);
-            }
-            node.launch();
-            cluster.proxies.push(proxy);
-            cluster.nodes.push(node);
+        for region in regions {
+            cluster.add_in(region, conditions, args);
         }
         cluster
+    }
+
+    /// Starts one more node in a region of its own; returns its place.
+    pub fn add(&mut self, conditions: Conditions, args: &[&str]) -> usize {
+        self.add_in(&format!("r{}", self.nodes.len()), conditions, args)
+    }
+
+    fn add_in(&mut self, region: &str, conditions: Conditions, args: &[&str]) -> usize {
+        let i = self.nodes.len();
+        let mut node = Server::stopped(&["--default-mode", "unsafe", "--cluster-secret", SECRET]);
+        let target = SocketAddr::from(([127, 0, 0, 1], node.port() + 1000));
+        let proxy = Proxy::start(target, 7 + i as u64).expect("a proxy");
+        proxy.set(conditions);
+        node.add_args(&["--cluster-advertise", &proxy.addr().to_string()]);
+        node.add_args(&["--region", region]);
+        node.add_args(args);
+        if let Some(first) = self.proxies.first() {
+            node.add_args(&["--join", &first.addr().to_string()]);
+        }
+        node.launch();
+        self.proxies.push(proxy);
+        self.nodes.push(node);
+        i
     }
 
     /// Packets that arrive from now on fare so, at every proxy.

@@ -11,12 +11,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use engine::replication::SeqRange;
+use engine::replication::{ReplicaError, SeqRange};
 use hyper_util::rt::TokioIo;
 use proto::Seq;
 use proto::peer::v1::peer_client::PeerClient;
 use proto::peer::v1::peer_server::{Peer, PeerServer};
-use proto::peer::v1::{FetchChunk, FetchRequest};
+use proto::peer::v1::{FetchChunk, FetchRequest, LendReply, LendRequest, LoanChunk, LoanRequest};
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, Join, ReadBuf};
 use tokio::sync::mpsc;
@@ -26,7 +26,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status};
 
 use super::send::CHUNK_BYTES;
-use super::{Link, LinkError, deliver};
+use super::{Link, LinkError, close, deliver, transfer};
 use crate::node::Shared;
 use crate::sent::Group;
 use crate::{frame, message};
@@ -141,6 +141,21 @@ struct Answers {
 #[tonic::async_trait]
 impl Peer for Answers {
     type FetchStream = ReceiverStream<Result<FetchChunk, Status>>;
+    type ReadLoanStream = ReceiverStream<Result<LoanChunk, Status>>;
+
+    async fn lend(&self, _request: Request<LendRequest>) -> Result<Response<LendReply>, Status> {
+        transfer::lend(&self.shared).await.map(Response::new)
+    }
+
+    async fn read_loan(
+        &self,
+        request: Request<LoanRequest>,
+    ) -> Result<Response<Self::ReadLoanStream>, Status> {
+        let (chunks, answer) = mpsc::channel(AHEAD);
+        let request = request.into_inner();
+        tokio::spawn(transfer::serve(self.shared.clone(), self.link.clone(), request, chunks));
+        Ok(Response::new(ReceiverStream::new(answer)))
+    }
 
     async fn fetch(&self, request: Request<FetchRequest>) -> Result<Response<Self::FetchStream>, Status> {
         let ranges = message::take_ranges(request.into_inner())
@@ -169,6 +184,10 @@ async fn serve_ranges(
         let (last, group) = match read.await {
             Ok(Ok(read)) => read,
             Ok(Err(error)) => {
+                if let ReplicaError::Dropped(_) = error {
+                    // Judged anew, the peer fetches a checkpoint.
+                    link.close(close::LOCAL, &error.to_string());
+                }
                 let _ = chunks.send(Err(Status::internal(error.to_string()))).await;
                 return;
             }

@@ -99,6 +99,8 @@ where
             let code = closed.error_code.into_inner();
             if code == u64::from(close::OURSELVES) {
                 Err(HandshakeError::Ourselves)
+            } else if code == u64::from(close::EVICTED) {
+                Err(LinkError::Evicted.into())
             } else if code == u64::from(close::ALREADY_LINKED) {
                 Err(HandshakeError::AlreadyLinked(linked_node(&closed.reason)))
             } else {
@@ -122,8 +124,9 @@ fn ours(shared: &Shared) -> Hello {
         version_max: hello::VERSION_MAX,
         features: hello::FEATURES,
         member: replica.member(),
-        frontier: replica.frontier(),
+        position: replica.position(),
         members: replica.members(),
+        evictions: replica.evictions(),
         hlc: replica.hlc(),
         process: shared.process,
         cluster_level: replica.feature_level(),

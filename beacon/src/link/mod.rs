@@ -5,15 +5,17 @@ mod handshake;
 mod heartbeat;
 mod receive;
 mod send;
+mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use engine::effect::batch::BatchError;
 use engine::effect::record::RecordError;
+use engine::replication::standing::Standing;
 use engine::replication::{Member, Received, ReplicaError};
 use parking_lot::Mutex;
 use proto::{Frontier, NodeId, Seq};
@@ -40,6 +42,7 @@ pub(crate) mod close {
     pub const SILENT: u32 = 4;
     pub const OURSELVES: u32 = 5;
     pub const LOCAL: u32 = 6;
+    pub const EVICTED: u32 = 7;
 }
 
 /// Why a link ended.
@@ -69,6 +72,14 @@ pub(crate) enum LinkError {
         "the peer has {theirs} effects of ours, our log ends at {ours}: was the data directory rolled back?"
     )]
     Rewound { theirs: Seq, ours: Seq },
+    #[error(
+        "each of the two nodes has dropped log that the other has never seen, so neither can take over the other's state: \
+         two stores were joined, or both were apart for longer than --log-absent-size allows. Start one of them with an empty \
+         --data-dir, after copying what it alone has"
+    )]
+    Apart,
+    #[error("this node was evicted from the cluster: it joins again as a new member")]
+    Evicted,
 }
 
 impl From<BatchError> for LinkError {
@@ -109,6 +120,7 @@ impl LinkError {
             LinkError::Rewound { .. }
             | LinkError::ClockAhead { .. }
             | LinkError::Replica(ReplicaError::Ahead(..)) => close::REFUSED,
+            LinkError::Evicted => close::EVICTED,
             _ => close::PROTOCOL,
         }
     }
@@ -159,6 +171,8 @@ pub(crate) struct Link {
     pub dialled: bool,
     /// Our seqs up to here are shown at the peer, as of its Hello: where our stream begins.
     pub peer_has: Seq,
+    /// Set when the link is admitted.
+    standing: OnceLock<Standing>,
     connection: Connection,
     since: Instant,
     /// The newest feature level that both ends know.
@@ -182,9 +196,9 @@ impl Link {
         let own = shared.replica.member().node;
         Self {
             id: shared.next_id(),
-            peer_has: arrival.hello.frontier.seq(own),
+            peer_has: arrival.hello.position.shown.seq(own),
             level: arrival.agreed.level,
-            said: Mutex::new(Said { reaches: BTreeSet::new(), shown: arrival.hello.frontier }),
+            said: Mutex::new(Said { reaches: BTreeSet::new(), shown: arrival.hello.position.shown }),
             asked: Mutex::default(),
             // The first word is said even if it is that nothing is wanted.
             outbox: Mutex::new(Outbox { wanted_due: true, ..Outbox::default() }),
@@ -192,6 +206,7 @@ impl Link {
             answered_ms: AtomicU64::new(0),
             peer: arrival.hello.member,
             process: arrival.hello.process,
+            standing: OnceLock::new(),
             remote: connection.remote_address(),
             dialled,
             since: Instant::now(),
@@ -236,6 +251,10 @@ impl Link {
 
     fn answered(&self) {
         self.answered_ms.store(self.since.elapsed().as_millis() as u64, Relaxed);
+    }
+
+    fn standing(&self) -> Standing {
+        self.standing.get().copied().unwrap_or(Standing::Level)
     }
 
     fn heard(&self) {
@@ -312,8 +331,9 @@ fn admit(
     dialled: bool,
 ) -> Result<Arc<Link>, HandshakeError> {
     let own = shared.replica.member();
-    let frontier = arrival.hello.frontier.clone();
+    let position = arrival.hello.position.clone();
     let members = arrival.hello.members.clone();
+    let evictions = arrival.hello.evictions.clone();
     let link = Arc::new(Link::new(shared, connection.clone(), arrival, dialled));
     let ours = shared.replica.ack().own;
     if link.peer_has > ours {
@@ -321,6 +341,15 @@ fn admit(
         shared.alarms.raise("rewound", format!("{}: {error}", link.peer.addr));
         link.close(close::REFUSED, &error.to_string());
         return Err(error.into());
+    }
+    if let Err(error) = shared.replica.learn_evictions(&evictions) {
+        link.close(close::LOCAL, &error.to_string());
+        return Err(LinkError::from(error).into());
+    }
+    if shared.replica.is_evicted(link.peer.directory) {
+        tracing::info!(peer = %link.peer.node, addr = link.peer.addr, "refused: it was evicted");
+        link.close(close::EVICTED, &LinkError::Evicted.to_string());
+        return Err(LinkError::Evicted.into());
     }
     // Held while the replica is told, so that it hears of ups and downs in the order they happen.
     let mut registry = shared.registry.lock();
@@ -333,11 +362,19 @@ fn admit(
                 }
             }
             shared.left.lock().remove(&link.peer.node);
-            shared.replica.learn(&link.peer);
+            let standing = shared.replica.peer_up(&link.peer, &position, shared.now_ms());
+            let _ = link.standing.set(standing);
+            if standing == Standing::Apart {
+                drop(registry);
+                let error = LinkError::Apart;
+                shared.alarms.raise("apart", format!("{}: {error}", link.peer.addr));
+                link.close(close::REFUSED, &error.to_string());
+                shared.registry.lock().remove(&link);
+                return Err(error.into());
+            }
             for member in &members {
                 shared.replica.learn(member);
             }
-            shared.replica.peer_up(&link.peer, &frontier, shared.now_ms());
         }
         Admitted::AlreadyLinked => {
             link.close(close::ALREADY_LINKED, &handshake::already_linked(own.node));
@@ -379,6 +416,11 @@ pub(crate) async fn live(shared: Arc<Shared>, link: Arc<Link>, answer: Option<An
                 let text = format!("{} refuses this node: {}", link.peer.addr, identity::explain(&reason));
                 shared.alarms.raise("refused", text);
             }
+            if matches!(&reason, quinn::ConnectionError::ApplicationClosed(c)
+                if c.error_code == VarInt::from_u32(close::EVICTED))
+            {
+                evicted(&shared, &link.peer);
+            }
             identity::explain(&reason)
         }
         None => {
@@ -398,6 +440,20 @@ pub(crate) async fn live(shared: Arc<Shared>, link: Arc<Link>, answer: Option<An
     shared.links_moved();
 }
 
+/// Ends the links to whoever is evicted, saying so.
+pub(crate) fn close_evicted(shared: &Shared) {
+    let links: Vec<Arc<Link>> = shared.registry.lock().links().cloned().collect();
+    for link in links.iter().filter(|link| shared.replica.is_evicted(link.peer.directory)) {
+        link.close(close::EVICTED, &LinkError::Evicted.to_string());
+    }
+}
+
+/// A peer says that we are evicted.
+fn evicted(shared: &Shared, peer: &Member) {
+    shared.alarms.raise("evicted", format!("{}: {}", peer.addr, LinkError::Evicted));
+    shared.replica.become_evicted();
+}
+
 /// All that happens on a link; the first to end ends it.
 async fn tasks(shared: &Arc<Shared>, link: &Arc<Link>) -> LinkError {
     let mut tasks: JoinSet<Result<(), LinkError>> = JoinSet::new();
@@ -405,6 +461,9 @@ async fn tasks(shared: &Arc<Shared>, link: &Arc<Link>) -> LinkError {
     tasks.spawn(receive::run(shared.clone(), link.clone()));
     tasks.spawn(heartbeat::run(link.clone()));
     tasks.spawn(fetch::serve(shared.clone(), link.clone()));
+    if let Standing::Behind { .. } = link.standing() {
+        tasks.spawn(transfer::run(shared.clone(), link.clone()));
+    }
     match tasks.join_next().await {
         Some(Ok(Err(error))) => error,
         _ => LinkError::Ended,

@@ -52,6 +52,13 @@ async fn frames(shared: &Arc<Shared>, link: &Arc<Link>, stream: &mut RecvStream)
                     shared.links_moved();
                 }
             }
+            Frame::Evictions(evictions) => {
+                let replica = shared.replica.clone();
+                let learned = tokio::task::spawn_blocking(move || replica.learn_evictions(&evictions)).await;
+                if learned.unwrap_or(Ok(false))? {
+                    shared.links_moved();
+                }
+            }
             Frame::Reaches(nodes) => {
                 link.said.lock().reaches = nodes;
                 shared.streams_due.notify_one();

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use engine::effect::level::LEVEL_STREAMS;
 use engine::replication::Member;
+use engine::replication::standing::Standing;
 use proto::{NodeId, Seq};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Link, LinkError};
-use crate::acks::{ACK_EVERY, AckPacer};
+use crate::acks::AckPacer;
 use crate::cursors::Cursors;
 use crate::frame::{self, Packer};
 use crate::node::Shared;
@@ -39,7 +40,8 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
     let mut acks = AckPacer::new(own.node);
     // The Hello told the members first.
     let mut told: Vec<Member> = shared.replica.members();
-    let mut told_at = Instant::now();
+    // Told again after the Hello: it may have changed since.
+    let mut told_evictions = 0;
     let (mut group, mut out) = (Vec::new(), Vec::new());
     loop {
         // Registered before looking, so that an append in between wakes us.
@@ -52,12 +54,19 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
         }
         out.clear();
         link.put_outbox(&shared, &mut out);
+        let version = shared.replica.evictions_version();
+        if version != told_evictions {
+            told_evictions = version;
+            frame::put_evictions(&mut out, &shared.replica.evictions());
+        }
         if !out.is_empty() {
             stream.write_all(&out).await?;
         }
         let now_ack = shared.replica.ack();
         let mut more = false;
-        for (origin, cursor) in cursors.iter_mut() {
+        // A peer that is ahead of nothing but our checkpoint takes everything over with it, and begins the link again.
+        let idle = matches!(link.standing(), Standing::Ahead { .. }) || shared.replica.withholds();
+        for (origin, cursor) in cursors.iter_mut().filter(|_| !idle) {
             let newest = if origin == own.node { now_ack.own } else { now_ack.applied.seq(origin) };
             if newest <= *cursor {
                 continue;
@@ -75,15 +84,16 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
         }
         let wrote_at = Instant::now();
         let wake_at = begun + acks.consider(now_ack, wrote_at - begun);
-        if let Some(ack) = acks.take(cursors.own(), wrote_at - begun) {
+        // Who takes over a checkpoint speaks of a state that it is about to give up.
+        let due = if shared.replica.withholds() { None } else { acks.take(cursors.own(), wrote_at - begun) };
+        if let Some(ack) = due {
             out.clear();
-            if wrote_at >= told_at + ACK_EVERY {
-                told_at = wrote_at;
-                let members = shared.replica.members();
-                if members != told {
-                    frame::put_members(&mut out, &members);
-                    told = members;
-                }
+            // Before the ack, always: who counts it knows of everyone who was a member when what it says was shown. A new member
+            // that takes over our checkpoint relies on nobody having settled more without counting it.
+            let members = shared.replica.members();
+            if members != told {
+                frame::put_members(&mut out, &members);
+                told = members;
             }
             frame::put_ack(&mut out, &ack);
             stream.write_all(&out).await?;

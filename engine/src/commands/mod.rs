@@ -8,6 +8,7 @@
 pub mod args;
 pub mod atoll;
 pub mod bitmaps;
+pub mod cluster;
 pub mod connection;
 pub mod facts;
 pub mod generic;
@@ -31,7 +32,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 16] = [
+pub static TABLE: [&[CommandSpec]; 17] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
@@ -48,6 +49,7 @@ pub static TABLE: [&[CommandSpec]; 16] = [
     facts::serialise::SPECS,
     facts::transactions::SPECS,
     atoll::SPECS,
+    cluster::SPECS,
 ];
 
 /// Longest command name that can be found.

@@ -60,7 +60,7 @@ impl Engine {
         let (stable, mark) = {
             let mut peers = self.peers.lock();
             peers.stability.advance(&shown);
-            if peers.stability.is_alone() {
+            if peers.stability.is_alone() && self.evictions_version() == 0 {
                 // Peers are expected and none is known yet.
                 return 0;
             }

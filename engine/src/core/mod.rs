@@ -13,10 +13,12 @@ mod evict;
 mod expire;
 mod level;
 mod locks;
+mod membership;
 mod open;
 mod origins;
 mod remote;
 mod stage;
+mod transfer;
 mod unit;
 mod wait;
 mod walk;
@@ -27,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
-use proto::{Frontier, NodeId};
+use proto::{EffectId, Frontier, NodeId};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::log::Log;
@@ -54,8 +56,10 @@ pub use conflicts::Conflict;
 pub use digest::key_digest;
 pub use evict::{POLICIES, Policy, Pool};
 pub use locks::LockPlan;
+pub use membership::{EvictError, MemberStatus};
 pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};
 pub use remote::{Queues, decode_members, replica};
+pub use transfer::{LateError, LateSet, LateStatus, Loan, LoanFile, LoanPart, Wanted};
 pub use unit::{Blocking, Ended, Key, Unit};
 pub use wait::{Purpose, Until, WakeReactor};
 pub use walk::Visited;
@@ -101,6 +105,8 @@ pub struct EngineStats {
     pub dropped_batches: AtomicU64,
     pub duplicate_batches: AtomicU64,
     pub rebuilds: AtomicU64,
+    /// Of evicted members, refused because they came too late.
+    pub late_batches: AtomicU64,
 }
 
 /// See the module.
@@ -126,6 +132,26 @@ pub struct Engine {
     /// Set when recovery ends; never on a node that keeps none.
     log: OnceLock<Arc<Log>>,
     checkpoints: checkpoint::Checkpoints,
+    lending: transfer::Lending,
+    incoming: Mutex<Option<transfer::Incoming>>,
+    /// How far a transfer is that goes on.
+    borrowing: Loading,
+    /// A peer's checkpoint is here and waits for a start.
+    restart: AtomicBool,
+    /// What is written here is for nobody else: see [`crate::replication::Replica::withholds`].
+    withholding: AtomicBool,
+    /// The last effect of a batch that could not be merged: a checkpoint of a peer that has it is needed.
+    unmergeable: Mutex<Option<EffectId>>,
+    membership: Mutex<membership::Membership>,
+    /// Grows with every change of what `membership` says of evictions.
+    evictions_version: AtomicU64,
+    /// This node was evicted.
+    evicted: AtomicBool,
+    late: transfer::LateProgress,
+    /// There may be late sets to replay without being asked.
+    late_due: AtomicBool,
+    /// One replay of a late set at a time.
+    late_turn: Mutex<()>,
     loading: Loading,
     /// Held while a remote batch is folded, and by units that take everything.
     apply: Mutex<()>,
@@ -183,6 +209,21 @@ impl Engine {
 
     pub fn rules(&self) -> &RwLock<RangeRules> {
         &self.rules
+    }
+
+    /// A peer's checkpoint is here: the node has to start again to take it over.
+    pub fn wants_restart(&self) -> bool {
+        self.restart.load(Relaxed)
+    }
+
+    /// False while the node shows less than it is going to: it loads, or is fetching a peer's checkpoint.
+    pub fn is_ready(&self) -> bool {
+        !self.is_loading() && !self.borrowing.active.load(Relaxed) && !self.withholding.load(Relaxed)
+    }
+
+    /// The transfer of a peer's checkpoint, active from its beginning until the restart.
+    pub fn borrowing(&self) -> &Loading {
+        &self.borrowing
     }
 
     /// Starts a turn at the given wall clock.

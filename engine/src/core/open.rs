@@ -13,12 +13,13 @@ use super::origins::Origins;
 use super::remote::{AllShards, Swaps};
 use super::stage::Stage;
 use super::write::Writer;
-use super::{Engine, EngineStats, Peers, checkpoint, new_shards};
+use super::{Engine, EngineStats, Peers, checkpoint, new_shards, transfer};
 use crate::disk::Disk;
 use crate::effect::batch::{Batch, BatchError, BatchKind, FLAG_SOLO};
 use crate::image::manifest::Manifest;
 use crate::log::{Damage, Identity, Log, LogError, LogOptions, LogPosition, LogStart, Opening, Recovered};
 use crate::replication::Member;
+use crate::replication::eviction::Evictions;
 use crate::replication::horizon::Horizon;
 use crate::replication::nack::{Nack, NackConfig};
 use crate::replication::stability::Stability;
@@ -65,8 +66,8 @@ pub struct EngineConfig {
     pub index: bool,
     /// Keep the log (off only to measure its cost: nothing survives).
     pub log: bool,
-    /// Nothing of the log is dropped after a checkpoint: peers may need it.
-    pub keeps_log: bool,
+    /// The wall clock at the start, Unix ms.
+    pub started_ms: u64,
 }
 
 impl Default for EngineConfig {
@@ -88,7 +89,7 @@ impl Default for EngineConfig {
             block_bytes: |bytes| bytes.next_multiple_of(8),
             index: true,
             log: true,
-            keeps_log: false,
+            started_ms: 0,
         }
     }
 }
@@ -169,12 +170,15 @@ impl Engine {
             let engine = Arc::new(Engine::assemble(config, &identity, &[]));
             return Ok((engine.clone(), Recovery { engine, opening: None, manifest: None }));
         }
+        transfer::install::run(config.segment_bytes, &disk, config.started_ms, &mut next_id)?;
         let manifest = checkpoint::read_manifest(&*disk)?.map(Arc::new);
         let options = LogOptions { segment_bytes: config.segment_bytes, fresh_id: &mut next_id };
         let opening = Log::prepare(disk, options)?;
         let identity = opening.identity();
-        // The directory's id seeds the key hash: SCAN's order differs between directories, not between starts.
-        config.hash_seed = config.hash_seed_override.unwrap_or(identity.directory);
+        // The directory's id seeds the key hash: SCAN's order differs between directories, not between starts. What came from a
+        // peer as a checkpoint keeps the peer's.
+        let cut_by = manifest.as_ref().map_or(identity.directory, |manifest| manifest.hash_seed);
+        config.hash_seed = config.hash_seed_override.unwrap_or(cut_by);
         let mut nodes = &[][..];
         if manifest.is_none() && opening.begins_late() {
             let file = crate::image::MANIFEST_FILE.into();
@@ -252,6 +256,18 @@ impl Engine {
             log: OnceLock::new(),
             own_databases: AtomicU32::new(0),
             checkpoints: checkpoint::Checkpoints::default(),
+            lending: transfer::Lending::default(),
+            incoming: Mutex::new(None),
+            borrowing: Loading::default(),
+            restart: AtomicBool::new(false),
+            withholding: AtomicBool::new(false),
+            unmergeable: Mutex::new(None),
+            membership: Mutex::default(),
+            evictions_version: AtomicU64::new(0),
+            evicted: AtomicBool::new(false),
+            late: transfer::LateProgress::default(),
+            late_due: AtomicBool::new(true),
+            late_turn: Mutex::new(()),
             loading: Loading::default(),
             apply: Mutex::new(()),
             shown: Mutex::new(Frontier::new()),
@@ -290,6 +306,11 @@ impl Engine {
     ) -> Result<(), BatchError> {
         match batch.header.kind {
             BatchKind::Members => self.replay_members(batch),
+            BatchKind::Evictions => {
+                let told = Evictions::decode(batch.payload()).ok_or(BatchError::Header)?;
+                self.replay_evictions(&told);
+                Ok(())
+            }
             BatchKind::Stable => {
                 let stable = batch.context()?;
                 match held {
@@ -312,6 +333,7 @@ impl Engine {
                 *hlc = (*hlc).max(self.fold_batch(batch, Some(solo), held)?);
                 let seen = self.databases_seen.fetch_max(before, Relaxed);
                 if ours {
+                    self.note_late_marks(batch);
                     self.own_databases.fetch_max(seen, Relaxed);
                 }
                 if solo {
@@ -389,6 +411,7 @@ impl Engine {
         }
         *self.stage.lock() = Stage::new(self.node, written, hlc);
         let _ = self.log.set(Arc::new(log));
+        self.resume_membership();
         if self.must_rebuild.load(Relaxed) {
             self.rebuild().map_err(|e| OpenError::Rebuild(e.to_string()))?;
         }

@@ -6,11 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use parking_lot::MutexGuard;
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 
-use super::Engine;
+use super::{Engine, Loan, LoanPart, Wanted};
 use crate::effect::batch::{self, Batch, BatchError, BatchKind};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Op};
+use crate::log::{LogError, LogPosition};
+use crate::replication::eviction::Evictions;
 use crate::replication::horizon::Offer;
+use crate::replication::standing::{Position, Standing, judge};
 use crate::replication::{Ack, Fetch, Member, MemberReach, Received, Replica, ReplicaError, SeqRange};
 use crate::state::shard::{Shard, World, free_dead};
 use crate::state::table::shard_of;
@@ -222,6 +225,10 @@ impl Engine {
         let batch = Batch::parse(bytes)?;
         let origin = batch.header.origin;
         if self.misses_base(&batch)? {
+            if self.log().is_some_and(|log| log.begins_at() > LogPosition(0)) {
+                *self.unmergeable.lock() = Some(EffectId::new(origin, batch.header.last()));
+                return Err(ReplicaError::Unmergeable(origin));
+            }
             self.rebuild()?;
         }
         {
@@ -273,7 +280,7 @@ impl Engine {
         let Some(log) = self.log() else { return Ok(()) };
         if log.begins_at() > crate::log::LogPosition(0) {
             // Asked before anything is forgotten.
-            return Err(ReplicaError::Log(crate::log::LogError::Dropped(log.begins_at()).to_string()));
+            return Err(ReplicaError::Log(LogError::Dropped(log.begins_at()).to_string()));
         }
         self.stats.rebuilds.fetch_add(1, Relaxed);
         // Nobody sees the state in between.
@@ -295,7 +302,7 @@ impl Engine {
                 hlc = hlc.max(self.fold_batch(batch, Some(false), Some(&mut shards))?);
                 Ok(())
             }
-            BatchKind::Stable | BatchKind::Members => Ok(()),
+            BatchKind::Stable | BatchKind::Members | BatchKind::Evictions => Ok(()),
         });
         self.replaying.store(false, Relaxed);
         replayed.map_err(|e| {
@@ -336,13 +343,23 @@ impl Engine {
     }
 
     pub(super) fn replay_members(&self, batch: &Batch<'_>) -> Result<(), BatchError> {
+        let members = decode_members(batch.payload()).ok_or(BatchError::Header)?;
+        self.note_members(&members);
+        Ok(())
+    }
+
+    /// Members that a log or a checkpoint names; one that came from a peer names this node too.
+    pub(super) fn note_members(&self, members: &[Member]) {
+        let own = self.own.read().directory;
         let mut peers = self.peers.lock();
-        for member in decode_members(batch.payload()).ok_or(BatchError::Header)? {
-            note_member(&mut peers.members, &member);
-            peers.stability.learn(&member);
+        for member in members.iter().filter(|member| member.directory != own) {
+            self.note_incarnation(member);
+            note_member(&mut peers.members, member);
+            if self.counts(member.directory) {
+                peers.stability.learn(member);
+            }
         }
         self.note_level(&peers);
-        Ok(())
     }
 }
 
@@ -361,7 +378,7 @@ fn bundles(effects: &[(EffectId, Effect<'_>)]) -> Vec<(usize, usize)> {
     found
 }
 
-fn has_key(op: &Op<'_>) -> bool {
+pub(super) fn has_key(op: &Op<'_>) -> bool {
     !matches!(op, Op::Flush { .. } | Op::SwapDb { .. } | Op::Bind { .. } | Op::Noop)
 }
 
@@ -441,12 +458,17 @@ impl Replica for Engine {
 
     fn members(&self) -> Vec<Member> {
         let mut members = self.peers.lock().members.clone();
+        members.retain(|member| !Engine::is_evicted(self, member.directory));
         members.push(self.member());
         members
     }
 
     fn learn(&self, member: &Member) -> bool {
         if member.directory == self.own.read().directory {
+            return false;
+        }
+        self.note_incarnation(member);
+        if Engine::is_evicted(self, member.directory) {
             return false;
         }
         // The order of locks: nothing of the keyspace is taken while `peers` is held.
@@ -477,17 +499,102 @@ impl Replica for Engine {
         true
     }
 
-    fn peer_up(&self, peer: &Member, frontier: &Frontier, _now_ms: u64) {
+    fn position(&self) -> Position {
+        if self.was_evicted() {
+            // The new member that it is going to be has nothing yet.
+            return Position::default();
+        }
+        let dropped = self.log().map_or_else(Frontier::new, |log| log.dropped());
+        let shown = self.shown.lock().clone();
+        let mut settled = self.peers.lock().base_cut.clone();
+        if self.is_alone() {
+            settled.join(&shown);
+        }
+        Position { shown, dropped, settled }
+    }
+
+    fn peer_up(&self, peer: &Member, position: &Position, _now_ms: u64) -> Standing {
+        // Judged before the peer is a member: that ends solitude, and with it nothing of what we are.
+        let mut standing = judge(&self.position(), position);
+        if self.was_evicted() {
+            standing = Standing::Behind { stranger: true };
+        }
+        if standing == Standing::Apart {
+            // It never becomes one.
+            return standing;
+        }
         self.learn(peer);
         let now_ms = self.stage.lock().last_hlc().ms();
-        let near = self.own.read().region == peer.region;
-        {
-            let mut peers = self.peers.lock();
-            peers.nack.peer_up(peer.node, frontier);
-            peers.nack.place(peer.node, near);
-            peers.heard.up(peer.node, frontier, now_ms);
+        let merged_there = self.unmergeable.lock().is_some_and(|id| position.shown.contains(id));
+        if standing.is_level() && merged_there {
+            standing = Standing::Behind { stranger: false };
+        }
+        match standing {
+            Standing::Behind { stranger } => {
+                self.withholding.fetch_or(stranger, Relaxed);
+            }
+            Standing::Level | Standing::Ahead { .. } => {
+                let near = self.own.read().region == peer.region;
+                let mut peers = self.peers.lock();
+                peers.nack.peer_up(peer.node, &position.shown);
+                peers.nack.place(peer.node, near);
+                peers.heard.up(peer.node, &position.shown, now_ms);
+            }
+            Standing::Apart => {}
         }
         self.progressed();
+        standing
+    }
+
+    fn evictions(&self) -> Evictions {
+        Engine::evictions(self)
+    }
+
+    fn evictions_version(&self) -> u64 {
+        Engine::evictions_version(self)
+    }
+
+    fn is_evicted(&self, directory: u64) -> bool {
+        Engine::is_evicted(self, directory)
+    }
+
+    fn learn_evictions(&self, told: &Evictions) -> Result<bool, ReplicaError> {
+        Engine::learn_evictions(self, told).map_err(|error| ReplicaError::Log(error.to_string()))
+    }
+
+    fn become_evicted(&self) {
+        Engine::become_evicted(self);
+    }
+
+    fn withholds(&self) -> bool {
+        self.withholding.load(Relaxed)
+    }
+
+    fn lend(&self) -> Result<Option<Loan>, ReplicaError> {
+        Engine::lend(self)
+    }
+
+    fn read_loan(
+        &self,
+        number: u64,
+        part: LoanPart,
+        offset: u64,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<u64>, ReplicaError> {
+        Engine::read_loan(self, number, part, offset, bytes_max, out)
+    }
+
+    fn borrow(&self, loan: &Loan) -> Result<Vec<Wanted>, ReplicaError> {
+        Engine::borrow(self, loan)
+    }
+
+    fn borrowed(&self, part: LoanPart, bytes: &[u8]) -> Result<(), ReplicaError> {
+        Engine::borrowed(self, part, bytes)
+    }
+
+    fn borrowed_all(&self, lender: &Member) -> Result<(), ReplicaError> {
+        Engine::borrowed_all(self, lender)
     }
 
     fn peer_down(&self, node: NodeId, _now_ms: u64) {
@@ -541,7 +648,15 @@ impl Replica for Engine {
         if !self.origins.has_room_for(batch.header.origin) {
             return Err(ReplicaError::TooManyOrigins(batch.header.origin));
         }
+        if self.was_evicted() {
+            // Everything comes with the checkpoint.
+            return Ok(Received::Duplicate);
+        }
         let _apply = self.apply.lock();
+        if self.late_after(batch.header.origin).is_some_and(|limit| batch.header.last() > limit) {
+            self.stats.late_batches.fetch_add(1, Relaxed);
+            return Ok(Received::Duplicate);
+        }
         if batch.header.origin == self.node {
             let last = batch.header.last();
             if last > self.stage.lock().last() {
@@ -592,6 +707,7 @@ impl Replica for Engine {
     }
 
     fn step(&self, now_ms: u64, out: &mut Vec<Fetch>) {
+        self.membership_step();
         let shown = self.shown.lock().clone();
         let mut peers = self.peers.lock();
         let peers = &mut *peers;
@@ -611,9 +727,10 @@ impl Replica for Engine {
         out: &mut Vec<u8>,
     ) -> Result<Option<Seq>, ReplicaError> {
         match self.log() {
-            Some(log) => {
-                log.read_after(origin, after, bytes_max, out).map_err(|e| ReplicaError::Log(e.to_string()))
-            }
+            Some(log) => log.read_after(origin, after, bytes_max, out).map_err(|error| match error {
+                LogError::Dropped(_) => ReplicaError::Dropped(origin),
+                other => ReplicaError::Log(other.to_string()),
+            }),
             None => Ok(None),
         }
     }

@@ -408,6 +408,15 @@ impl<'e> Unit<'e> {
         id
     }
 
+    /// Notes, as part of this unit, that a late set was replayed up to `offset`.
+    pub(super) fn mark_late(&mut self, set: u32, offset: u64) {
+        let stage = self.stage.get_or_insert_with(|| self.engine.stage.lock());
+        let hlc = stage.tick(self.now_ms);
+        let fresh = Some(offset);
+        self.emitted += 1;
+        stage.push(&Effect { hlc, db: set, key: b"", deps: Deps::new(), fresh, op: Op::Noop });
+    }
+
     /// Removes every key of one database (client's number) or of all. Needs [`LockPlan::Everything`].
     pub fn flush(&mut self, db: Option<u64>) {
         let engine = self.engine;

@@ -139,6 +139,12 @@ impl Engine {
     /// Refuses write commands while the log takes none. Tries again to write what is stuck.
     #[inline]
     pub fn writable(&self) -> Result<(), Refusal> {
+        if self.was_evicted() {
+            return Err(Refusal::Text(
+                "EVICTED this node was evicted from its cluster: it answers reads, and takes writes again when it has taken over \
+                 the cluster's state as a new member; what nobody had of its writes is in ATOLL.LATE LIST then",
+            ));
+        }
         if self.log().is_some_and(|log| log.is_poisoned()) {
             return Err(Refusal::Text(
                 "MISCONF Atoll's effect log is broken and takes nothing until the node is started again: writes are \

@@ -30,6 +30,8 @@ pub enum BatchKind {
     Stable = 2,
     /// Local bookkeeping, never sent: the members known from here on.
     Members = 3,
+    /// Local bookkeeping, never sent: the evictions known from here on.
+    Evictions = 4,
 }
 
 /// The fixed part.
@@ -117,6 +119,11 @@ pub fn encode_members(out: &mut Vec<u8>, node: NodeId, members: &[u8]) {
     encode_bookkeeping(out, BatchKind::Members, node, &Frontier::new(), members);
 }
 
+/// Appends the evictions known (local bookkeeping; `evictions` is their encoding).
+pub fn encode_evictions(out: &mut Vec<u8>, node: NodeId, evictions: &[u8]) {
+    encode_bookkeeping(out, BatchKind::Evictions, node, &Frontier::new(), evictions);
+}
+
 fn encode_bookkeeping(out: &mut Vec<u8>, kind: BatchKind, node: NodeId, frontier: &Frontier, payload: &[u8]) {
     let header = BatchHeader {
         kind,
@@ -145,6 +152,7 @@ pub fn parse_header(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
         1 => BatchKind::Effects,
         2 => BatchKind::Stable,
         3 => BatchKind::Members,
+        4 => BatchKind::Evictions,
         unknown => return Err(BatchError::UnknownKind(unknown)),
     };
     if h[13] & !FLAG_SOLO != 0 {

@@ -112,6 +112,8 @@ impl BlockWriter {
 pub struct BlockReader<'f> {
     file: &'f dyn DiskFile,
     extent: Extent,
+    /// The number that the blocks tell.
+    number: u64,
     shard: u32,
     index: u32,
     /// Bytes of the extent that were read.
@@ -124,8 +126,9 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 }
 
 impl<'f> BlockReader<'f> {
-    pub fn new(file: &'f dyn DiskFile, extent: Extent, shard: usize) -> Self {
-        BlockReader { file, extent, shard: shard as u32, index: 0, at: 0, block: Vec::new() }
+    /// `number`: of the checkpoint that wrote the file, at the node that wrote it.
+    pub fn new(file: &'f dyn DiskFile, extent: Extent, number: u64, shard: usize) -> Self {
+        BlockReader { file, extent, number, shard: shard as u32, index: 0, at: 0, block: Vec::new() }
     }
 
     /// The next body; `None` after the last.
@@ -166,7 +169,7 @@ impl<'f> BlockReader<'f> {
         }
         let number = u64::from(u32_at(&self.block, 20)) | u64::from(u32_at(&self.block, 24)) << 32;
         let place = (u32_at(&self.block, 12), u32_at(&self.block, 16), number);
-        if place != (self.shard, self.index, self.extent.file) {
+        if place != (self.shard, self.index, self.number) {
             return Err(damaged(Damage::Field));
         }
         self.index += 1;

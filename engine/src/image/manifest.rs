@@ -10,7 +10,9 @@ use crate::log::{Damage, Index, LogError, LogPosition};
 use crate::state::table::SHARDS;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"ATCM");
-const VERSION: u32 = 1;
+/// 1: the index does not tell what lies before each segment, and no file came from a peer.
+const VERSION: u32 = 2;
+const VERSION_MIN: u32 = 1;
 const FIXED_BYTES: usize = 16;
 
 /// See the module.
@@ -46,11 +48,15 @@ pub struct Manifest {
     pub settled: Vec<(NodeId, Frontier)>,
     /// As in a batch of kind members.
     pub members: Vec<u8>,
+    /// As in a batch of kind evictions.
+    pub evictions: Vec<u8>,
     pub swaps: Vec<(Hlc, NodeId, u32, u32)>,
     /// Where earlier effects lie in the log.
     pub index: Index,
     /// Checkpoint files in use and their bytes.
     pub files: Vec<(u64, u64)>,
+    /// Of them those that came from a peer under another number, which their blocks still tell: ours and the peer's.
+    pub cut_as: Vec<(u64, u64)>,
     /// Per shard, a full image and the changes after it, in order. Empty: the shard was empty.
     pub shards: Vec<Vec<Extent>>,
 }
@@ -99,6 +105,12 @@ impl Manifest {
             varint::put(&mut out, *number);
             varint::put(&mut out, *bytes);
         }
+        varint::put_bytes(&mut out, &self.evictions);
+        varint::put(&mut out, self.cut_as.len() as u64);
+        for (ours, theirs) in &self.cut_as {
+            varint::put(&mut out, *ours);
+            varint::put(&mut out, *theirs);
+        }
         for extents in &self.shards {
             varint::put(&mut out, extents.len() as u64);
             for extent in extents {
@@ -125,16 +137,16 @@ impl Manifest {
         if word(4) != Some(crc32c::crc32c(&bytes[8..])) {
             return Err(damaged(Damage::Checksum));
         }
-        match word(8) {
-            Some(VERSION) => {}
-            other => return Err(damaged(Damage::Version(other.unwrap_or(0)))),
+        let version = word(8).unwrap_or(0);
+        if !(VERSION_MIN..=VERSION).contains(&version) {
+            return Err(damaged(Damage::Version(version)));
         }
         let mut fields = Fields(&bytes[FIXED_BYTES..]);
-        let manifest = Self::take(&mut fields).filter(|_| fields.is_empty());
+        let manifest = Self::take(&mut fields, version).filter(|_| fields.is_empty());
         manifest.ok_or_else(|| damaged(Damage::Field))
     }
 
-    fn take(fields: &mut Fields<'_>) -> Option<Manifest> {
+    fn take(fields: &mut Fields<'_>, version: u32) -> Option<Manifest> {
         let mut manifest = Manifest {
             number: fields.u64()?,
             directory: fields.u64()?,
@@ -151,9 +163,11 @@ impl Manifest {
             contexts: Vec::new(),
             settled: Vec::new(),
             members: Vec::new(),
+            evictions: Vec::new(),
             swaps: Vec::new(),
             index: Index::default(),
             files: Vec::new(),
+            cut_as: Vec::new(),
             shards: Vec::with_capacity(SHARDS),
         };
         for _ in 0..fields.count().filter(|nodes| *nodes < usize::from(u16::MAX))? {
@@ -171,9 +185,15 @@ impl Manifest {
             let (a, b) = (u32::try_from(fields.varint()?).ok()?, u32::try_from(fields.varint()?).ok()?);
             manifest.swaps.push((hlc, node, a, b));
         }
-        manifest.index = Index::decode(&mut fields.0)?;
+        manifest.index = Index::decode(&mut fields.0, version >= 2)?;
         for _ in 0..fields.count()? {
             manifest.files.push((fields.varint()?, fields.varint()?));
+        }
+        if version >= 2 {
+            manifest.evictions = fields.bytes()?.to_vec();
+        }
+        for _ in 0..if version >= 2 { fields.count()? } else { 0 } {
+            manifest.cut_as.push((fields.varint()?, fields.varint()?));
         }
         for _ in 0..SHARDS {
             let mut extents = Vec::new();
@@ -186,6 +206,11 @@ impl Manifest {
             manifest.shards.push(extents);
         }
         Some(manifest)
+    }
+
+    /// The number that the blocks of a file tell.
+    pub fn cut_as(&self, file: u64) -> u64 {
+        self.cut_as.iter().find(|(ours, _)| *ours == file).map_or(file, |(_, theirs)| *theirs)
     }
 
     /// Bytes of all extents in use.

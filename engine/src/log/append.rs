@@ -102,6 +102,7 @@ impl Log {
         let number = writer.segment.header.number + 1;
         let next = Segment::begin(&*self.disk, number, writer.end, writer.salt_seed)
             .map_err(|error| self.refuse(error))?;
+        self.index.lock().note_segment(next.header.start);
         self.segments.write().push(next.clone());
         writer.marked = next.header.start;
         writer.segment = next;

@@ -53,6 +53,18 @@ impl Log {
         Ok(())
     }
 
+    /// Of each origin the effects that were dropped: only checkpoints hold them.
+    pub fn dropped(&self) -> proto::Frontier {
+        let begin = self.begins_at();
+        self.index.lock().before(begin)
+    }
+
+    /// Where the first batch with an effect beyond `frontier` lies, or a little before; the log's end when there is none.
+    pub fn first_beyond(&self, frontier: &proto::Frontier) -> LogPosition {
+        let end = self.appended_upto();
+        self.index.lock().first_beyond(frontier).unwrap_or(end)
+    }
+
     /// A copy of where each origin's effects lie, for a checkpoint.
     pub fn index(&self) -> super::Index {
         self.index.lock().clone()

@@ -62,7 +62,7 @@ pub(super) fn next(known: Option<&Identity>, fresh_id: &mut dyn FnMut() -> u64) 
 }
 
 /// Claims the identity's current incarnation, durably.
-pub(super) fn store(disk: &dyn Disk, identity: &Identity) -> Result<(), DiskError> {
+pub(crate) fn store(disk: &dyn Disk, identity: &Identity) -> Result<(), DiskError> {
     write_whole(disk, IDENTITY_FILE, &identity.encode())
 }
 
@@ -85,7 +85,7 @@ pub(super) fn mark_clean(disk: &dyn Disk, clean: &Clean) -> Result<(), DiskError
 }
 
 /// Removes the marker, durably: from here on a power cut may take a tail.
-pub(super) fn unmark_clean(disk: &dyn Disk) -> Result<(), DiskError> {
+pub(crate) fn unmark_clean(disk: &dyn Disk) -> Result<(), DiskError> {
     match disk.remove(CLEAN_FILE) {
         Err(error) if error.kind != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use proto::{NodeId, Seq, varint};
+use proto::{Frontier, NodeId, Seq, varint};
 
 use super::LogPosition;
 use crate::effect::batch::{BatchHeader, BatchKind};
+use crate::effect::record::{put_frontier, take_frontier};
 
 /// Log bytes between two entries of an origin, at first.
 const STRETCH_BYTES: u64 = 64 << 10;
@@ -19,6 +20,8 @@ const ENTRIES_MAX: usize = 16 << 10;
 #[derive(Clone, Default, Debug, PartialEq)]
 pub struct Index {
     origins: BTreeMap<NodeId, Origin>,
+    /// By where a segment begins, what lies before it.
+    segments: BTreeMap<LogPosition, Frontier>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +33,13 @@ struct Origin {
 }
 
 impl Index {
+    /// Of a log that begins at `at`, with `before` having lain before it.
+    pub fn beginning(at: LogPosition, before: Frontier) -> Index {
+        let origin = |last| Origin { last, stretch_bytes: STRETCH_BYTES, entries: Vec::new() };
+        let origins = before.iter().map(|(node, last)| (node, origin(last))).collect();
+        Index { origins, segments: [(at, before)].into_iter().collect() }
+    }
+
     /// A batch stands at `at`. One that has no effects, or none that is new for its origin, is not worth finding.
     pub fn note(&mut self, header: &BatchHeader, at: LogPosition) {
         if header.kind == BatchKind::Effects {
@@ -81,9 +91,35 @@ impl Index {
         for origin in self.origins.values_mut() {
             origin.entries.retain(|e| e.1 >= at);
         }
+        self.segments = self.segments.split_off(&at);
     }
 
-    /// Appends: count varint, then per origin node u64, last seq, stretch and count as varints, and the entries as differences.
+    /// A segment begins at `at`: everything noted so far lies before it.
+    pub fn note_segment(&mut self, at: LogPosition) {
+        let before = self.reached();
+        self.segments.entry(at).or_insert(before);
+    }
+
+    /// Of each origin the highest seq in the log, dropped ones included.
+    pub fn reached(&self) -> Frontier {
+        self.origins.iter().map(|(node, origin)| (*node, origin.last)).collect()
+    }
+
+    /// Of each origin the effects that lie before the segment beginning at `at`; where that is not known, all there are.
+    pub fn before(&self, at: LogPosition) -> Frontier {
+        if at == LogPosition(0) {
+            return Frontier::new();
+        }
+        self.segments.get(&at).cloned().unwrap_or_else(|| self.reached())
+    }
+
+    /// Where the first batch with an effect beyond `frontier` lies, or a little before; `None` when there is none.
+    pub fn first_beyond(&self, frontier: &Frontier) -> Option<LogPosition> {
+        self.origins.keys().filter_map(|node| self.seek(*node, frontier.seq(*node))).min()
+    }
+
+    /// Appends: count varint, then per origin node u64, last seq, stretch and count as varints, and the entries as differences;
+    /// then per segment, after their count, where it begins and what lies before it.
     pub fn encode(&self, out: &mut Vec<u8>) {
         varint::put(out, self.origins.len() as u64);
         for (node, origin) in &self.origins {
@@ -98,10 +134,15 @@ impl Index {
                 before = (seq.0, at.0);
             }
         }
+        varint::put(out, self.segments.len() as u64);
+        for (at, before) in &self.segments {
+            varint::put(out, at.0);
+            put_frontier(out, before);
+        }
     }
 
-    /// Reads what [`Index::encode`] wrote; `None` when it is malformed.
-    pub fn decode(input: &mut &[u8]) -> Option<Index> {
+    /// Reads what [`Index::encode`] wrote; `None` when it is malformed. `segments`: written since they are noted.
+    pub fn decode(input: &mut &[u8], segments: bool) -> Option<Index> {
         let mut index = Index::default();
         for _ in 0..varint::take(input)? {
             let (node, rest) = input.split_first_chunk::<8>()?;
@@ -117,6 +158,10 @@ impl Index {
             }
             let node = NodeId(u64::from_le_bytes(*node));
             index.origins.insert(node, Origin { last, stretch_bytes, entries });
+        }
+        for _ in 0..if segments { varint::take(input)? } else { 0 } {
+            let at = LogPosition(varint::take(input)?);
+            index.segments.insert(at, take_frontier(input)?);
         }
         Some(index)
     }
@@ -154,13 +199,31 @@ mod tests {
             let at = LogPosition(batch * 40_000);
             index.note_effects(NodeId(batch % 3 + 1), Seq(batch * 7 + 1), Seq(batch * 7 + 7), at);
         }
+        index.note_segment(LogPosition(2_000_000));
         let mut bytes = Vec::new();
         index.encode(&mut bytes);
-        assert_eq!(Index::decode(&mut &bytes[..]).as_ref(), Some(&index));
-        assert!((0..bytes.len()).all(|cut| Index::decode(&mut &bytes[..cut]).is_none()));
+        assert_eq!(Index::decode(&mut &bytes[..], true).as_ref(), Some(&index));
+        assert!((0..bytes.len()).all(|cut| Index::decode(&mut &bytes[..cut], true).is_none()));
         index.drop_before(LogPosition(2_000_000));
         assert_eq!(index.seek(NodeId(1), Seq(0)), Some(LogPosition(0)));
         assert!(index.seek(NodeId(1), Seq(600)) > Some(LogPosition(2_000_000)));
+    }
+
+    #[test]
+    fn what_lies_before_a_segment_is_known_exactly() {
+        let mut index = Index::default();
+        let (a, b) = (NodeId(1), NodeId(2));
+        index.note_effects(a, Seq(1), Seq(5), LogPosition(0));
+        index.note_segment(LogPosition(100));
+        index.note_effects(a, Seq(6), Seq(7), LogPosition(100));
+        index.note_effects(b, Seq(1), Seq(1), LogPosition(200));
+        assert_eq!(index.before(LogPosition(0)), Frontier::new());
+        assert_eq!(index.before(LogPosition(100)), [(a, Seq(5))].into_iter().collect());
+        index.drop_before(LogPosition(100));
+        assert_eq!(index.before(LogPosition(100)), [(a, Seq(5))].into_iter().collect());
+        assert_eq!(index.before(LogPosition(300)), index.reached(), "not known: all of it");
+        assert_eq!(index.first_beyond(&index.reached()), None);
+        assert_eq!(index.first_beyond(&[(a, Seq(7))].into_iter().collect()), Some(LogPosition(200)));
     }
 
     #[test]

@@ -134,12 +134,19 @@ impl Opening {
             segments.push(Segment::begin(&*disk, 1, LogPosition(0), salt_seed)?);
         }
         let (mut batches, mut effects) = (0, 0);
+        let starts =
+            segments.iter().map(|segment| segment.header.start).filter(|start| *start >= bounds.from);
+        let mut starts = starts.collect::<Vec<_>>().into_iter().peekable();
         let found = recover::read(segments, &bounds, &mut |batch, at| {
             visit(batch, at)?;
+            while let Some(start) = starts.next_if(|start| *start <= at) {
+                index.note_segment(start);
+            }
             index.note(&batch.header, at);
             (batches, effects) = (batches + 1, effects + u64::from(batch.header.count));
             Ok(())
         })?;
+        starts.for_each(|start| index.note_segment(start));
         if let Some(marker) = &clean
             && marker.end != found.end
         {

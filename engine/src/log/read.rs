@@ -101,6 +101,38 @@ impl Log {
         LogReader::new(origin).read(self, after, bytes_max, out)
     }
 
+    /// Appends to `out` whole batches of every kind and origin from `at` up to `end`, places where batches end: at least one, then
+    /// while under `bytes_max`. Returns where they end, `end` when there are no more.
+    ///
+    /// Errors: [`LogError::Dropped`], [`LogError::Damaged`], [`LogError::Disk`]; `out` then holds whole batches still.
+    pub fn read_all(
+        &self,
+        mut at: LogPosition,
+        end: LogPosition,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<LogPosition, LogError> {
+        let (mut window, begun) = (Window::new(CHUNK_BYTES), out.len());
+        while at < end {
+            let (segment, stop) = self.segment_at(at, end)?;
+            let (mut offset, stop) = (segment.offset(at), segment.offset(stop));
+            while offset < stop {
+                match window.frame(&segment, offset, stop)? {
+                    Frame::Mark(_) => offset += MARK_BYTES as u64,
+                    Frame::Batch(header) => {
+                        if out.len() > begun && out.len() - begun + header.bytes() > bytes_max {
+                            return Ok(segment.position(offset));
+                        }
+                        out.extend_from_slice(window.batch(&segment, offset, &header, stop)?.bytes);
+                        offset += header.bytes() as u64;
+                    }
+                }
+            }
+            at = segment.position(offset);
+        }
+        Ok(end)
+    }
+
     /// Passes every batch appended so far to `visit`, in order, bookkeeping included.
     ///
     /// Errors: [`LogError::Dropped`] when the log does not begin at its first byte any more, before anything was visited.

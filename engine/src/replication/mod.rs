@@ -3,16 +3,21 @@
 //! Everything is synchronous; time is an argument. The engine implements [`Replica`]; `beacon` (QUIC) and the simulator
 //! drive it.
 
+pub mod eviction;
 pub mod heard;
 pub mod horizon;
 pub mod nack;
 pub mod reach;
 pub mod stability;
+pub mod standing;
 
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 
+use crate::core::{Loan, LoanPart, Wanted};
 use crate::effect::batch::BatchError;
+use eviction::Evictions;
 pub use reach::{MemberReach, Reach};
+use standing::{Position, Standing};
 
 /// What a node has shown, and how far its own sequence had come when it said so. Whatever the sender writes after `own` it
 /// writes having seen `applied`: so the ack proves something exactly once the receiver has shown the sender's effects up to
@@ -86,6 +91,21 @@ pub enum ReplicaError {
     TooManyOrigins(NodeId),
     #[error("local log: {0}")]
     Log(String),
+    #[error(
+        "effects of {0} that were asked for are only in checkpoints: the link begins again, to fetch one"
+    )]
+    Dropped(NodeId),
+    /// Written beside a base whose history is not in our log any more. A checkpoint of a peer that merged it has it.
+    #[error(
+        "a batch of {0} was written without knowing what is settled here, and cannot be merged from our log any more"
+    )]
+    Unmergeable(NodeId),
+    #[error("transfer of a checkpoint: {0}")]
+    Loan(String),
+}
+
+fn no_checkpoints() -> ReplicaError {
+    ReplicaError::Loan("this replica has no checkpoints".into())
 }
 
 /// The engine as its peers see it. `now_ms` is a monotonic clock with any origin.
@@ -99,8 +119,72 @@ pub trait Replica: Send + Sync {
     /// A member was named by a peer or by itself. Returns true when it was news.
     fn learn(&self, member: &Member) -> bool;
 
-    /// A link to `peer` is up; `frontier` is what it said it holds. Starts NACKs for what we miss.
-    fn peer_up(&self, peer: &Member, frontier: &Frontier, now_ms: u64);
+    /// What we say of ourselves at the handshake.
+    fn position(&self) -> Position;
+
+    /// A link to `peer` is up, which said `position` of itself. Starts NACKs for what we miss, unless it is of no use before one of
+    /// us has a checkpoint of the other.
+    fn peer_up(&self, peer: &Member, position: &Position, now_ms: u64) -> Standing;
+
+    /// Members that are none any more, and how often that changed.
+    fn evictions(&self) -> Evictions {
+        Evictions::default()
+    }
+
+    fn evictions_version(&self) -> u64 {
+        0
+    }
+
+    fn is_evicted(&self, _directory: u64) -> bool {
+        false
+    }
+
+    /// A peer told who is evicted. True when there was news.
+    fn learn_evictions(&self, _told: &Evictions) -> Result<bool, ReplicaError> {
+        Ok(false)
+    }
+
+    /// A peer says that this node is evicted.
+    fn become_evicted(&self) {}
+
+    /// What was written here cannot be merged by the others: it is not to be sent, for it becomes something else after the
+    /// checkpoint that is being fetched.
+    fn withholds(&self) -> bool {
+        false
+    }
+
+    /// Offers our last checkpoint; `None` while one is being taken: ask again.
+    fn lend(&self) -> Result<Option<Loan>, ReplicaError> {
+        Err(no_checkpoints())
+    }
+
+    /// Appends up to about `bytes_max` of a lent part from `offset` on. Returns where to go on, `None` at its end.
+    fn read_loan(
+        &self,
+        number: u64,
+        part: LoanPart,
+        offset: u64,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<u64>, ReplicaError> {
+        let _ = (number, part, offset, bytes_max, out);
+        Err(no_checkpoints())
+    }
+
+    /// Begins to collect what a peer lends, or goes on. Returns what to ask for, in order.
+    fn borrow(&self, _loan: &Loan) -> Result<Vec<Wanted>, ReplicaError> {
+        Err(no_checkpoints())
+    }
+
+    /// The next bytes of a part.
+    fn borrowed(&self, _part: LoanPart, _bytes: &[u8]) -> Result<(), ReplicaError> {
+        Err(no_checkpoints())
+    }
+
+    /// All parts are here: it is installed at the next start, which is asked for.
+    fn borrowed_all(&self, _lender: &Member) -> Result<(), ReplicaError> {
+        Err(no_checkpoints())
+    }
 
     fn peer_down(&self, node: NodeId, now_ms: u64);
 

@@ -70,6 +70,11 @@ impl Stability {
         self.members.remove(&directory);
     }
 
+    /// Directories of members that have acked.
+    pub fn acked_members(&self) -> impl Iterator<Item = u64> {
+        self.members.iter().filter(|(_, entry)| entry.proved.is_some()).map(|(directory, _)| *directory)
+    }
+
     /// True when no other member is known: everything is stable at once.
     pub fn is_alone(&self) -> bool {
         self.members.is_empty()

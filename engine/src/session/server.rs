@@ -118,6 +118,7 @@ impl Server {
             log_bytes: number("checkpoint-log-size"),
             interval_s: number("checkpoint-interval"),
             retention_bytes: number("log-retention-size"),
+            absent_bytes: number("log-absent-size"),
             points: numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect(),
         });
     }
@@ -145,7 +146,11 @@ impl Server {
                 "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => {
                     self.engine.set_lfu(self.config.live().lfu());
                 }
-                "save" | "checkpoint-interval" | "checkpoint-log-size" | "log-retention-size" => {
+                "save"
+                | "checkpoint-interval"
+                | "checkpoint-log-size"
+                | "log-retention-size"
+                | "log-absent-size" => {
                     self.plan_checkpoints();
                 }
                 "conflict-feed-size" => self.engine.set_conflict_feed_size(value.parse().unwrap_or(0)),

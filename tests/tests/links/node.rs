@@ -13,6 +13,7 @@ use engine::effect::{Deps, Effect, Op, record};
 use engine::replication::horizon::{Horizon, Offer};
 use engine::replication::nack::{Nack, NackConfig};
 use engine::replication::stability::Stability;
+use engine::replication::standing::{Position, Standing};
 use engine::replication::{Ack, Fetch, Member, Received, Replica, ReplicaError, SeqRange};
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 use tests::proxy::Proxy;
@@ -199,10 +200,15 @@ impl Replica for Memory {
         news
     }
 
-    fn peer_up(&self, peer: &Member, frontier: &Frontier, _now_ms: u64) {
+    fn position(&self) -> Position {
+        Position { shown: self.frontier(), ..Position::default() }
+    }
+
+    fn peer_up(&self, peer: &Member, position: &Position, _now_ms: u64) -> Standing {
         let mut state = self.state();
-        state.nack.peer_up(peer.node, frontier);
+        state.nack.peer_up(peer.node, &position.shown);
         state.nack.place(peer.node, peer.region == self.member.region);
+        Standing::Level
     }
 
     fn peer_down(&self, node: NodeId, _now_ms: u64) {

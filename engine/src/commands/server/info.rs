@@ -208,6 +208,10 @@ fn persistence(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("checkpoint_log_bytes_since", checkpoint.log_bytes_since);
     lines.put("checkpoint_last_error", checkpoint.failed.unwrap_or_default());
     lines.put("log_begins_at", stat.begins_at);
+    let transfer = call.engine().borrowing();
+    lines.put("transfer_active", u8::from(transfer.active.load(Relaxed)));
+    lines.put("transfer_bytes", transfer.done_bytes.load(Relaxed));
+    lines.put("transfer_total_bytes", transfer.total_bytes.load(Relaxed));
     lines.put("log_segments", stat.segments);
     lines.put("log_bytes", stat.bytes);
     lines.put("log_appended_bytes", stat.appended_bytes);
@@ -269,6 +273,7 @@ fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
         "repl_backlog_first_byte_offset",
         "repl_backlog_histlen",
     ]);
+    lines.put("ready", u8::from(engine.is_ready()));
     lines.put("members", engine.members().len());
     lines.put("feature_level", engine.feature_level());
     lines.put("remote_batches", stats.remote_batches.load(Relaxed));

@@ -7,13 +7,14 @@ use parking_lot::Mutex;
 
 use crate::core::Engine;
 use crate::core::open::Workers;
-use crate::core::remote::{decode_members, note_member};
+use crate::core::remote::decode_members;
 use crate::disk::{Disk, DiskFile};
 use crate::image::block::{BlockReader, Extent};
 use crate::image::bytes::Fields;
 use crate::image::manifest::Manifest;
 use crate::image::{MANIFEST_FILE, image_name};
 use crate::log::{Damage, LogError, LogPosition};
+use crate::replication::eviction::Evictions;
 use crate::state::shard::{Loading, Shard};
 use crate::state::table::SHARDS;
 
@@ -35,13 +36,12 @@ pub fn read_manifest(disk: &dyn Disk) -> Result<Option<Manifest>, LogError> {
 pub fn apply_manifest(engine: &Engine, manifest: &Arc<Manifest>) -> Result<(), LogError> {
     let damaged = || LogError::Damaged { file: MANIFEST_FILE.into(), offset: 0, damage: Damage::Field };
     let members = decode_members(&manifest.members).ok_or_else(damaged)?;
+    engine.note_members(&members);
+    if !manifest.evictions.is_empty() {
+        engine.replay_evictions(&Evictions::decode(&manifest.evictions).ok_or_else(damaged)?);
+    }
     {
         let mut peers = engine.peers.lock();
-        for member in members {
-            note_member(&mut peers.members, &member);
-            peers.stability.learn(&member);
-        }
-        engine.note_level(&peers);
         peers.base_cut = manifest.base_cut.clone();
         peers.contexts = manifest.contexts.iter().cloned().collect();
         peers.settled = manifest.settled.iter().cloned().collect();
@@ -80,14 +80,18 @@ pub fn load_shards(
     failed.into_inner().map_or(Ok(()), Err)
 }
 
-/// Checkpoint files by number.
-pub(super) type Images = Vec<(u64, Box<dyn DiskFile>)>;
+/// Checkpoint files by number, and the number that their blocks tell.
+pub(super) type Images = Vec<(u64, u64, Box<dyn DiskFile>)>;
 
 /// Opens every file that the manifest names.
 pub(super) fn open_images(disk: &dyn Disk, manifest: &Manifest) -> Result<Images, LogError> {
     let names = disk.list()?;
     let files = manifest.files.iter();
-    files.map(|(number, bytes)| Ok((*number, open_image(disk, &names, *number, *bytes)?))).collect()
+    files
+        .map(|(number, bytes)| {
+            Ok((*number, manifest.cut_as(*number), open_image(disk, &names, *number, *bytes)?))
+        })
+        .collect()
 }
 
 /// Opens a checkpoint's file of which the manifest says how long it is.
@@ -110,12 +114,7 @@ fn open_image(
     }
 }
 
-fn load_shard(
-    engine: &Engine,
-    files: &[(u64, Box<dyn DiskFile>)],
-    extents: &[Extent],
-    at: usize,
-) -> Result<(), LogError> {
+fn load_shard(engine: &Engine, files: &Images, extents: &[Extent], at: usize) -> Result<(), LogError> {
     let hash_of = |key: &[u8]| engine.key_hash(key);
     let mut shard = engine.shards[at].lock();
     let last = read_extents(&mut shard, files, extents, at, engine.databases(), &hash_of)?;
@@ -131,7 +130,7 @@ fn load_shard(
 /// Reads all extents of one shard into it.
 pub(super) fn read_extents(
     shard: &mut Shard,
-    files: &[(u64, Box<dyn DiskFile>)],
+    files: &Images,
     extents: &[Extent],
     at: usize,
     databases: u32,
@@ -141,8 +140,8 @@ pub(super) fn read_extents(
     for extent in extents {
         let damaged = |offset, damage| LogError::Damaged { file: image_name(extent.file), offset, damage };
         let file = files.iter().find(|file| file.0 == extent.file);
-        let (_, file) = file.ok_or_else(|| damaged(extent.offset, Damage::Missing))?;
-        let mut reader = BlockReader::new(&**file, *extent, at);
+        let (_, cut_as, file) = file.ok_or_else(|| damaged(extent.offset, Damage::Missing))?;
+        let mut reader = BlockReader::new(&**file, *extent, *cut_as, at);
         let mut loading = None;
         let mut offset = extent.offset;
         while let Some(body) = reader.next_body()? {
@@ -214,10 +213,10 @@ pub fn inspect(
         entries: 0,
     };
     let names = disk.list()?;
-    let mut files: Vec<(u64, Box<dyn DiskFile>)> = Vec::new();
+    let mut files: Images = Vec::new();
     for (number, bytes) in &manifest.files {
         match open_image(disk, &names, *number, *bytes) {
-            Ok(file) => files.push((*number, file)),
+            Ok(file) => files.push((*number, manifest.cut_as(*number), file)),
             Err(error) => tell(error)?,
         }
     }

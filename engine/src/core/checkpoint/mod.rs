@@ -62,6 +62,20 @@ struct State {
     last_shards: u64,
 }
 
+impl Checkpoints {
+    /// The one that counts.
+    pub fn last(&self) -> Option<Arc<Manifest>> {
+        self.state.lock().last.clone()
+    }
+
+    /// Takes `count` numbers that nothing else will have; returns the last of them.
+    pub fn reserve(&self, count: u64) -> u64 {
+        let mut state = self.state.lock();
+        state.number += count;
+        state.number
+    }
+}
+
 /// What a checkpoint came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CheckpointDone {

@@ -15,6 +15,8 @@ pub struct CheckpointPolicy {
     pub interval_s: u64,
     /// Bytes of log kept behind the newest checkpoint at most, in whole segments.
     pub retention_bytes: u64,
+    /// Bytes of log kept for members that are away, at most; 0: as much as they lack.
+    pub absent_bytes: u64,
     /// After so many seconds, if so many effects were written (Redis' `save`).
     pub points: Vec<(u64, u64)>,
 }
@@ -25,6 +27,7 @@ impl Default for CheckpointPolicy {
             log_bytes: 256 << 20,
             interval_s: 3600,
             retention_bytes: 64 << 20,
+            absent_bytes: 0,
             points: Vec::new(),
         }
     }

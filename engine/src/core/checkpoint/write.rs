@@ -12,7 +12,7 @@ use crate::disk::Disk;
 use crate::image::block::{BlockWriter, Extent};
 use crate::image::manifest::Manifest;
 use crate::image::{MANIFEST_FILE, image_name, image_number};
-use crate::log::Log;
+use crate::log::{Log, LogPosition};
 use crate::state::table::SHARDS;
 
 /// A shard's changes are collected in so many extents at most before it is written whole again.
@@ -82,7 +82,9 @@ impl Engine {
         let published = written.and_then(|done| {
             // What the images hold has to be in the log, for the next node to read after them.
             self.end_turn().map_err(|refused| refused.0)?;
+            let replayed = self.late_progress();
             log.sync()?;
+            self.save_late(disk, &replayed)?;
             if self.stats.rebuilds.load(Relaxed) != rebuilds {
                 return Err(CheckpointError::Rebuilt);
             }
@@ -103,7 +105,9 @@ impl Engine {
             }
         };
         // From here on nothing can fail the checkpoint: what is not removed now is removed after the next.
-        let _ = remove_superseded(disk, &manifest);
+        if self.lending.pinned(self.lending_ms()).is_none() {
+            let _ = remove_superseded(disk, &manifest);
+        }
         done.segments_dropped = log.drop_before(manifest.first_segment).unwrap_or(0);
         Ok((done, Arc::new(manifest)))
     }
@@ -121,10 +125,12 @@ impl Engine {
         let (told, told_settled) = writer.told();
         drop(writer);
         // Before `peers`, under which nothing is taken.
-        let directory = self.own.read().directory;
+        let directory = log.identity().directory;
         let hlc = self.stage.lock().last_hlc();
         let swaps = self.swaps.lock().0.clone();
         self.checkpoints.effects_at_begin.store(self.effects_taken(), Relaxed);
+        let mut evictions = Vec::new();
+        self.evictions().encode(&mut evictions);
         let mut peers = self.peers.lock();
         peers.contexts.entry(self.node).or_default().join(&told);
         peers.settled.entry(self.node).or_default().join(&told_settled);
@@ -153,9 +159,11 @@ impl Engine {
             contexts: sorted(&peers.contexts),
             settled: sorted(&peers.settled),
             members: encode_members(&peers.members),
+            evictions,
             swaps,
             index,
             files: Vec::new(),
+            cut_as: Vec::new(),
             shards: Vec::with_capacity(SHARDS),
         };
         Ok(manifest)
@@ -191,6 +199,9 @@ impl Engine {
         sizes.push((manifest.number, done.bytes));
         sizes.retain(|(file, _)| manifest.shards.iter().flatten().any(|extent| extent.file == *file));
         manifest.files = sizes;
+        let renamed = before.map_or(&[][..], |before| &before.cut_as);
+        let used = |file: &u64| manifest.files.iter().any(|f| f.0 == *file);
+        manifest.cut_as = renamed.iter().filter(|(ours, _)| used(ours)).copied().collect();
         Ok(done)
     }
 
@@ -285,11 +296,23 @@ impl Engine {
         Arc::new(frontier)
     }
 
-    /// With peers the whole log is kept: whoever joins reads it, and so does a rebuild.
+    /// A node with peers keeps what some member may lack, unless that is more than the policy allows; and what is lent.
     fn first_segment_kept(&self, log: &Log, manifest: &Manifest) -> u64 {
-        let keeps_all = !self.is_alone() || self.config.keeps_log;
-        let retained_bytes = if keeps_all { u64::MAX } else { self.checkpoint_policy().retention_bytes };
-        log.first_kept(manifest.from, retained_bytes)
+        let policy = self.checkpoint_policy();
+        let mut needed = manifest.from;
+        if !self.is_alone() {
+            let base_cut = self.peers.lock().base_cut.clone();
+            let lacked = log.first_beyond(&base_cut);
+            let bound = match policy.absent_bytes {
+                0 => LogPosition(0),
+                bytes => LogPosition(log.appended_upto().0.saturating_sub(bytes)),
+            };
+            needed = needed.min(lacked.max(bound));
+        }
+        if let Some(lent) = self.lending.pinned(self.lending_ms()) {
+            needed = needed.min(lent.from);
+        }
+        log.first_kept(needed, policy.retention_bytes)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::log::layout::{
 use crate::log::recover::{self, CHUNK_BYTES};
 use crate::log::segment::{Segment, Window};
 use crate::log::{LogPosition, identity};
+use crate::replication::eviction::Evictions;
 
 /// Where a frame stands.
 #[derive(Clone, Copy, Debug)]
@@ -457,14 +458,15 @@ fn torn(segment: &Segment, offset: u64, tail: Option<u64>, damage: Damage) -> Re
 fn check(batch: &Batch<'_>) -> Result<(), BatchError> {
     match batch.header.kind {
         BatchKind::Effects => batch.check().map(drop),
-        BatchKind::Stable | BatchKind::Members => {
+        BatchKind::Stable | BatchKind::Members | BatchKind::Evictions => {
             batch.context()?;
             batch.settled()?;
-            let members = batch.header.kind == BatchKind::Members;
-            match members && crate::core::decode_members(batch.payload()).is_none() {
-                true => Err(BatchError::Header),
-                false => Ok(()),
-            }
+            let whole = match batch.header.kind {
+                BatchKind::Members => crate::core::decode_members(batch.payload()).is_some(),
+                BatchKind::Evictions => Evictions::decode(batch.payload()).is_some(),
+                BatchKind::Stable | BatchKind::Effects => true,
+            };
+            if whole { Ok(()) } else { Err(BatchError::Header) }
         }
     }
 }

@@ -40,7 +40,7 @@ impl Tally {
         self.largest_batch_bytes = self.largest_batch_bytes.max(header.bytes() as u64);
         match header.kind {
             BatchKind::Stable => self.stable_marks += 1,
-            BatchKind::Members => self.member_lists += 1,
+            BatchKind::Members | BatchKind::Evictions => self.member_lists += 1,
             BatchKind::Effects => {
                 self.batches += 1;
                 self.effects += u64::from(header.count);

@@ -119,6 +119,7 @@ pub static SETTINGS: &[Setting] = &[
     live("list-compress-depth", COUNT, "0"),
     aliased("list-max-listpack-size", "list-max-ziplist-size", SIGNED, "-2"),
     live("log-retention-size", BYTES, "67108864"),
+    live("log-absent-size", BYTES, "0"),
     fixed("logfile", Kind::Text, ""),
     live("loglevel", Kind::Choice(&["debug", "verbose", "notice", "warning"]), "notice"),
     live("maxclients", Kind::Integer { min: 1, max: u32::MAX as i64 }, "10000"),

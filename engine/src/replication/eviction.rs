@@ -1,0 +1,298 @@
+//! Evictions: members that are no members any more, and up to where their effects count.
+//!
+//! ```text
+//! evict ─▶ every member *fences*: takes nothing more of the evicted one, and says what it has shown of it
+//!       ─▶ all have said so: the evictor *closes* with the cut, the farthest that any of them has shown
+//!       ─▶ who has shown up to the cut waits for the evicted one no longer
+//! ```
+//! Up to the cut everybody gets the evicted one's effects from whoever has them; beyond it they are late, for ever. Nothing that
+//! depends on a late effect is ever shown, for its context is not.
+//!
+//! A set of records that only grow, merged by union: whoever hears of them in whatever order holds the same.
+//!
+//! Does not: decide who is evicted (an operator does), guess who is gone, delete anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::{Frontier, Hlc, NodeId, Seq, varint};
+
+use crate::effect::record::{put_frontier, take_frontier};
+
+/// What one member takes of an evicted one.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Fence {
+    /// Of so many incarnations of it this was said.
+    pub incarnations: u64,
+    /// What was shown of them.
+    pub shown: Frontier,
+}
+
+/// See the module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Eviction {
+    /// Who is evicted, by data directory.
+    pub directory: u64,
+    /// The directory of who closes it.
+    pub by: u64,
+    pub at: Hlc,
+    /// Its incarnations, as far as any member knows.
+    pub nodes: BTreeSet<NodeId>,
+    pub fences: BTreeMap<u64, Fence>,
+    /// Once it is closed.
+    pub cut: Option<Frontier>,
+    /// Not listed any more.
+    pub forgotten: bool,
+}
+
+impl Eviction {
+    pub fn new(directory: u64, by: u64, at: Hlc, nodes: BTreeSet<NodeId>) -> Self {
+        let (fences, cut) = (BTreeMap::new(), None);
+        Eviction { directory, by, at, nodes, fences, cut, forgotten: false }
+    }
+
+    /// Effects of `node`, one of [`Eviction::nodes`], count up to here, as far as is known now.
+    pub fn limit(&self, node: NodeId) -> Seq {
+        match &self.cut {
+            Some(cut) => cut.seq(node),
+            None => self.fences.values().map(|fence| fence.shown.seq(node)).max().unwrap_or_default(),
+        }
+    }
+
+    /// Says for `directory` what it has shown, of incarnations that it did not speak of yet. True when that is news.
+    pub fn fence(&mut self, directory: u64, shown: &Frontier) -> bool {
+        let incarnations = self.nodes.len() as u64;
+        let fence = self.fences.entry(directory).or_default();
+        if fence.incarnations >= incarnations && incarnations > 0 {
+            return false;
+        }
+        for node in &self.nodes {
+            // What was said once stays: more was not taken since.
+            if fence.shown.seq(*node) == Seq(0) {
+                fence.shown.set(*node, shown.seq(*node));
+            }
+        }
+        fence.incarnations = incarnations.max(1);
+        true
+    }
+
+    /// Closes it when all of `members` have fenced. True when that is news.
+    pub fn close(&mut self, members: &BTreeSet<u64>) -> bool {
+        let incarnations = (self.nodes.len() as u64).max(1);
+        let said =
+            |directory: &u64| self.fences.get(directory).is_some_and(|f| f.incarnations >= incarnations);
+        if self.cut.is_some() || !members.iter().all(said) {
+            return false;
+        }
+        self.cut = Some(self.nodes.iter().map(|node| (*node, self.limit(*node))).collect());
+        true
+    }
+
+    /// Members that have not fenced yet.
+    pub fn waits_for<'m>(&self, members: &'m BTreeSet<u64>) -> Vec<&'m u64> {
+        let incarnations = (self.nodes.len() as u64).max(1);
+        let open = |d: &&u64| self.fences.get(*d).is_none_or(|f| f.incarnations < incarnations);
+        if self.cut.is_some() { Vec::new() } else { members.iter().filter(open).collect() }
+    }
+
+    fn merge(&mut self, other: &Eviction) -> bool {
+        let before = self.clone();
+        if (other.at, other.by) > (self.at, self.by) {
+            (self.at, self.by) = (other.at, other.by);
+        }
+        self.nodes.extend(&other.nodes);
+        for (directory, fence) in &other.fences {
+            let known = self.fences.entry(*directory).or_default();
+            known.incarnations = known.incarnations.max(fence.incarnations);
+            known.shown.join(&fence.shown);
+        }
+        match (&mut self.cut, &other.cut) {
+            (Some(cut), Some(other)) => cut.join(other),
+            (cut @ None, Some(other)) => *cut = Some(other.clone()),
+            (_, None) => {}
+        }
+        self.forgotten |= other.forgotten;
+        *self != before
+    }
+}
+
+/// All there ever were, by directory.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Evictions(BTreeMap<u64, Eviction>);
+
+impl Evictions {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn get(&self, directory: u64) -> Option<&Eviction> {
+        self.0.get(&directory)
+    }
+
+    pub fn contains(&self, directory: u64) -> bool {
+        self.0.contains_key(&directory)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Eviction> {
+        self.0.values()
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Eviction> {
+        self.0.values_mut()
+    }
+
+    /// True when there was news.
+    pub fn merge(&mut self, other: &Evictions) -> bool {
+        other.0.values().fold(false, |news, eviction| news | self.add(eviction))
+    }
+
+    /// True when there was news.
+    pub fn add(&mut self, eviction: &Eviction) -> bool {
+        match self.0.get_mut(&eviction.directory) {
+            Some(known) => known.merge(eviction),
+            None => self.0.insert(eviction.directory, eviction.clone()).is_none(),
+        }
+    }
+
+    /// Up to where effects of `node` count; `None`: it is of nobody evicted.
+    pub fn limit(&self, node: NodeId) -> Option<Seq> {
+        let mut of_it = self.0.values().filter(|eviction| eviction.nodes.contains(&node));
+        of_it.next().map(|eviction| eviction.limit(node))
+    }
+
+    /// Appends: count varint, then each: directory, by, at u64; forgotten and closed u8; nodes, fences and, if closed, the cut.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        varint::put(out, self.0.len() as u64);
+        for eviction in self.0.values() {
+            for field in [eviction.directory, eviction.by, eviction.at.0] {
+                out.extend_from_slice(&field.to_le_bytes());
+            }
+            out.push(u8::from(eviction.forgotten) | u8::from(eviction.cut.is_some()) << 1);
+            varint::put(out, eviction.nodes.len() as u64);
+            eviction.nodes.iter().for_each(|node| out.extend_from_slice(&node.0.to_le_bytes()));
+            varint::put(out, eviction.fences.len() as u64);
+            for (directory, fence) in &eviction.fences {
+                out.extend_from_slice(&directory.to_le_bytes());
+                varint::put(out, fence.incarnations);
+                put_frontier(out, &fence.shown);
+            }
+            if let Some(cut) = &eviction.cut {
+                put_frontier(out, cut);
+            }
+        }
+    }
+
+    /// Reads what [`Evictions::encode`] wrote; `None` when it is malformed or more follows.
+    pub fn decode(mut input: &[u8]) -> Option<Evictions> {
+        let input = &mut input;
+        let mut evictions = Evictions::default();
+        for _ in 0..varint::take(input)? {
+            let (directory, by, at) = (take_u64(input)?, take_u64(input)?, Hlc(take_u64(input)?));
+            let (flags, rest) = input.split_first()?;
+            *input = rest;
+            let mut eviction = Eviction::new(directory, by, at, BTreeSet::new());
+            for _ in 0..varint::take(input)? {
+                eviction.nodes.insert(NodeId(take_u64(input)?));
+            }
+            for _ in 0..varint::take(input)? {
+                let directory = take_u64(input)?;
+                let fence = Fence { incarnations: varint::take(input)?, shown: take_frontier(input)? };
+                eviction.fences.insert(directory, fence);
+            }
+            eviction.forgotten = flags & 1 != 0;
+            if flags & 2 != 0 {
+                eviction.cut = Some(take_frontier(input)?);
+            }
+            evictions.0.insert(directory, eviction);
+        }
+        input.is_empty().then_some(evictions)
+    }
+}
+
+fn take_u64(input: &mut &[u8]) -> Option<u64> {
+    let (eight, rest) = input.split_first_chunk::<8>()?;
+    *input = rest;
+    Some(u64::from_le_bytes(*eight))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(components: &[(u64, u64)]) -> Frontier {
+        components.iter().map(|&(n, s)| (NodeId(n), Seq(s))).collect()
+    }
+
+    fn begun() -> Eviction {
+        Eviction::new(9, 1, Hlc(5), [NodeId(90)].into_iter().collect())
+    }
+
+    #[test]
+    fn the_cut_is_the_farthest_that_anyone_has_and_waits_for_all() {
+        let mut eviction = begun();
+        let members = [1, 2].into_iter().collect();
+        assert!(eviction.fence(1, &at(&[(90, 7)])));
+        assert!(!eviction.fence(1, &at(&[(90, 8)])), "what was said stays");
+        assert_eq!(eviction.waits_for(&members), [&2]);
+        assert!(!eviction.close(&members));
+        assert!(eviction.fence(2, &at(&[(90, 12)])));
+        assert_eq!(eviction.limit(NodeId(90)), Seq(12));
+        assert!(eviction.close(&members));
+        assert_eq!(eviction.cut, Some(at(&[(90, 12)])));
+    }
+
+    #[test]
+    fn an_incarnation_that_only_one_knew_is_fenced_by_all() {
+        let (mut here, mut there) = (begun(), begun());
+        there.nodes.insert(NodeId(91));
+        here.fence(1, &at(&[(90, 3)]));
+        there.fence(2, &at(&[(90, 2), (91, 4)]));
+        let members = [1, 2].into_iter().collect();
+        assert!(here.merge(&there));
+        assert!(!here.close(&members), "the other incarnation was not spoken of");
+        assert!(here.fence(1, &at(&[(90, 99), (91, 1)])));
+        assert!(here.close(&members));
+        assert_eq!(here.cut, Some(at(&[(90, 3), (91, 4)])));
+    }
+
+    #[test]
+    fn records_round_trip_and_any_cut_of_them_is_refused() {
+        let mut all = Evictions::default();
+        let mut eviction = begun();
+        eviction.fence(1, &at(&[(90, 7)]));
+        eviction.close(&[1].into_iter().collect());
+        all.add(&eviction);
+        all.add(&Eviction::new(8, 2, Hlc(6), BTreeSet::new()));
+        let mut bytes = Vec::new();
+        all.encode(&mut bytes);
+        assert_eq!(Evictions::decode(&bytes), Some(all));
+        assert!((0..bytes.len()).all(|cut| Evictions::decode(&bytes[..cut]).is_none()));
+    }
+
+    proptest! {
+        #[test]
+        fn law_merging_in_any_order_comes_to_the_same(
+            said in prop::collection::vec((1u64..4, 90u64..93, 0u64..9), 0..20),
+            order in any::<u64>(),
+        ) {
+            let parts: Vec<Eviction> = said.iter().map(|&(who, node, seq)| {
+                let mut part = Eviction::new(9, who, Hlc(who), [NodeId(node)].into_iter().collect());
+                part.fence(who, &at(&[(node, seq)]));
+                part
+            }).collect();
+            let mut forwards = Evictions::default();
+            let mut otherwise = Evictions::default();
+            parts.iter().for_each(|part| _ = forwards.add(part));
+            let mut rest: Vec<&Eviction> = parts.iter().collect();
+            let mut state = order;
+            while !rest.is_empty() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let part = rest.swap_remove((state >> 33) as usize % rest.len());
+                otherwise.add(part);
+                otherwise.add(part);
+            }
+            prop_assert_eq!(forwards, otherwise);
+        }
+    }
+}

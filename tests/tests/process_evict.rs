@@ -1,0 +1,128 @@
+//! A member is taken out after it died: nothing waits for it any more, it is fenced when it returns, joins again as a new
+//! member, and what nobody had of its writes is in its late set, to be done again. All by `atoll cluster`.
+
+use std::process::Command;
+use std::time::Duration;
+
+use proto::resp::Value;
+use tests::cluster::{Cluster, await_that, info};
+use tests::proxy::Conditions;
+use tests::server::{Server, binary};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn run(node: &Server, command: &str) {
+    let answer = node.client().run(command);
+    assert!(!matches!(answer, Value::Error(_)), "{command}: {answer:?}");
+}
+
+/// What `atoll cluster` prints when it asks a node; the exit code with it.
+fn cluster(node: &Server, words: &[&str]) -> (i32, String) {
+    let output = Command::new(binary())
+        .arg("cluster")
+        .args(words)
+        .args(["--port", &node.port().to_string()])
+        .output()
+        .expect("atoll runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+}
+
+fn unstable(node: &Server) -> bool {
+    !info(node, "replication").contains("unstable_effects:0\r")
+}
+
+#[test]
+fn an_evicted_member_holds_nothing_back_and_returns_as_a_new_one() {
+    let line = Conditions::wan(2, 0.0);
+    let mut all = Cluster::start(3, line, &[]);
+    all.nodes.iter_mut().for_each(|node| node.allow_log(" WARN "));
+    all.await_links(PATIENCE);
+    run(&all.nodes[0], "SET before yes");
+    run(&all.nodes[2], "SADD shared both");
+    all.await_one_digest(PATIENCE);
+
+    // The third writes what nobody hears of, and dies.
+    let gone = all.proxies[2].addr().to_string();
+    all.set(line.cut());
+    run(&all.nodes[2], "SET lost value");
+    run(&all.nodes[2], "INCRBY counter 7");
+    run(&all.nodes[2], "SADD shared unseen");
+    all.nodes[2].kill9();
+    all.set(line);
+    run(&all.nodes[0], "INCRBY counter 5");
+    run(&all.nodes[1], "DEL shared");
+    await_that("the two agree", PATIENCE, || {
+        all.nodes[1].client().run("GET counter") == Value::Bulk(b"5".to_vec())
+    });
+    assert!(unstable(&all.nodes[0]), "what the third does not have is held for it");
+
+    let (code, text) = cluster(&all.nodes[0], &["evict", "nobody:1"]);
+    assert_eq!((code, text.contains("no member is called nobody:1")), (1, true), "{text}");
+    let (code, text) = cluster(&all.nodes[0], &["evict", &gone]);
+    assert_eq!((code, text.contains("evicting")), (0, true), "{text}");
+    for node in &all.nodes[..2] {
+        await_that("it is evicted", PATIENCE, || {
+            let (_, text) = cluster(node, &["members"]);
+            text.lines().any(|line| line.contains(&gone) && line.contains("state=evicted"))
+        });
+        await_that("nothing waits for it", PATIENCE, || !unstable(node));
+    }
+    run(&all.nodes[1], "SET after eviction");
+
+    all.nodes[2].launch();
+    let returned = &all.nodes[2];
+    await_that("it has started again as a new member", PATIENCE, || {
+        let log = returned.log();
+        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
+    });
+    await_that("it shows what the others show", PATIENCE, || {
+        returned.client().run("GET after") == Value::Bulk(b"eviction".to_vec())
+    });
+    all.await_one_digest(PATIENCE);
+    assert_eq!(returned.client().run("GET lost"), Value::Null);
+    assert_eq!(returned.client().run("GET counter"), Value::Bulk(b"5".to_vec()));
+
+    let (_, text) = cluster(returned, &["late", "list"]);
+    assert!(text.contains("set=1") && text.contains("effects=3"), "{text}");
+    let (_, text) = cluster(returned, &["late", "list", "1"]);
+    assert!(["lost", "counter", "shared"].iter().all(|key| text.contains(key)), "{text}");
+    assert_eq!(cluster(returned, &["late", "replay", "1"]), (0, "3\n".into()));
+    assert_eq!(cluster(returned, &["late", "drop", "1"]).0, 1, "it is gone");
+    all.await_one_digest(PATIENCE);
+    for node in &all.nodes {
+        assert_eq!(node.client().run("GET counter"), Value::Bulk(b"12".to_vec()));
+        assert_eq!(node.client().run("GET lost"), Value::Bulk(b"value".to_vec()));
+        assert_eq!(node.client().run("SCARD shared"), Value::Integer(1));
+    }
+    // The list forgets the old one.
+    let old = cluster(&all.nodes[0], &["members"]).1;
+    let old = old.lines().find(|line| line.contains("state=evicted")).expect("it is listed").to_string();
+    let directory = old.split_whitespace().find_map(|field| field.strip_prefix("directory=")).expect("an id");
+    assert_eq!(cluster(&all.nodes[0], &["forget", directory]).0, 0);
+    assert!(!cluster(&all.nodes[0], &["members"]).1.contains(directory));
+    // It is a member like any other again.
+    run(&all.nodes[2], "SET again member");
+    all.await_one_digest(PATIENCE);
+    await_that("everything is stable", PATIENCE, || !all.nodes.iter().any(unstable));
+}
+
+#[test]
+fn a_token_is_all_that_a_new_node_needs() {
+    let first = Server::with(&["--default-mode", "unsafe", "--cluster-secret", "a secret of tests"]);
+    let at = format!("127.0.0.1:{}", first.port() + 1000);
+    let token = Command::new(binary())
+        .args(["cluster", "join-token", "--join", &at, "--cluster-secret", "a secret of tests"])
+        .output()
+        .expect("atoll runs");
+    let token = String::from_utf8_lossy(&token.stdout).trim().to_string();
+    let second = Server::with(&["--default-mode", "unsafe", "--join-token", &token]);
+    run(&first, "SET there yes");
+    await_that("the second has it", PATIENCE, || {
+        second.client().run("GET there") == Value::Bulk(b"yes".to_vec())
+    });
+    let mut wrong = Server::stopped(&["--join-token", &token[..token.len() - 2]]);
+    assert!(!wrong.launch_in_vain().success());
+    assert!(wrong.log().contains("no join token"), "{}", wrong.log());
+    wrong.allow_log("");
+}
