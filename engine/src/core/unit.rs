@@ -372,7 +372,7 @@ impl<'e> Unit<'e> {
             }
         } else if !engine.is_alone() && !matches!(op, Op::Assign { .. } | Op::Reset) {
             // A key that died of age and is forgotten here may be remembered elsewhere: what it was is not built on.
-            fresh = Some(0);
+            past_ms = Some(0);
         }
         let stage = self.stage.get_or_insert_with(|| engine.stage.lock());
         let hlc = stage.tick(now_ms);

@@ -216,7 +216,8 @@ impl World {
             version_max: hello::VERSION_MAX,
             features: hello::FEATURES,
             member: replica.member(),
-            frontier: replica.frontier(),
+            position: replica.position(),
+            evictions: replica.evictions(),
             members: replica.members(),
             hlc: replica.hlc(),
             process: process.boot,
@@ -298,7 +299,7 @@ impl World {
         let Some(process) = &mut self.slots[slot].process else { return false };
         let engine = process.engine.clone();
         let own = engine.member();
-        let peer_has = theirs.frontier.seq(own.node);
+        let peer_has = theirs.position.shown.seq(own.node);
         let ours = engine.ack().own;
         if peer_has > ours {
             self.violate(
@@ -326,9 +327,8 @@ impl World {
                     }
                     self.close_end(old.conn, old.side, true);
                 }
-                engine.learn(&link.peer);
+                engine.peer_up(&link.peer, &theirs.position, now_ms);
                 theirs.members.iter().for_each(|m| _ = engine.learn(m));
-                engine.peer_up(&link.peer, &theirs.frontier, now_ms);
             }
             Admitted::AlreadyLinked => {
                 let socket = self.slots[slot].socket;
@@ -358,7 +358,7 @@ impl World {
         end.begun = now;
         // Every node of a run knows of streams on request.
         end.cursors = Some(Cursors::new(own.node, None));
-        end.peer_shown = theirs.frontier;
+        end.peer_shown = theirs.position.shown;
         end.acks = Some(AckPacer::new(own.node));
         end.packer = Packer::new(far);
         end.told = engine.members();
@@ -563,6 +563,9 @@ impl World {
                     self.schedule_send(conn, side, self.now);
                 }
                 Frame::Members(members) => members.iter().for_each(|m| _ = engine.learn(m)),
+                Frame::Evictions(told) => {
+                    _ = Replica::learn_evictions(&*engine, &told).map_err(|e| e.to_string())?
+                }
             }
         }
         Ok(())

@@ -192,7 +192,6 @@ impl World {
             random_seed: random.number(),
             segment_bytes: plan.segment_bytes,
             horizon_bytes_max: plan.horizon_bytes,
-            keeps_log: true,
             ..EngineConfig::default()
         };
         let interrupted = at.interrupt_start.take();
@@ -212,7 +211,7 @@ impl World {
             Ok((engine, _)) => engine,
             Err(error) => return self.refused_to_open(slot, &error),
         };
-        engine.set_checkpoint_policy(CheckpointPolicy { retention_bytes: 0, ..Default::default() });
+        engine.set_checkpoint_policy(CheckpointPolicy { retention_bytes: u64::MAX, ..Default::default() });
         let wall_ms = self.wall_ms(slot);
         let host = Arc::new(SimHost {
             facts: ProcessFacts::default(),

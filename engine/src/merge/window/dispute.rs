@@ -323,6 +323,8 @@ fn render_update(update: &Update) -> String {
         }
         Update::Append(bytes) => format!("append {}", shown(bytes)),
         Update::Overlay { offset, bytes, .. } => format!("overlay at {offset} {}", shown(bytes)),
+        Update::Bits(_) => "bits".into(),
+        Update::Registers(_) => "registers".into(),
     }
 }
 
