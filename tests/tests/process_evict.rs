@@ -37,6 +37,7 @@ fn an_evicted_member_holds_nothing_back_and_returns_as_a_new_one() {
     let line = Conditions::wan(2, 0.0);
     let mut all = Cluster::start(3, line, &[]);
     all.nodes.iter_mut().for_each(|node| node.allow_log(" WARN "));
+    all.nodes[2].allow_log("this node was evicted");
     all.await_links(PATIENCE);
     run(&all.nodes[0], "SET before yes");
     run(&all.nodes[2], "SADD shared both");
