@@ -1,5 +1,7 @@
 //! How far behind each member is, by what it said last.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use std::collections::VecDeque;
 
 use proto::Seq;
@@ -61,11 +63,10 @@ pub struct Lag {
 impl Engine {
     /// How far behind the other members are, in the order in which they were learned.
     pub fn lags(&self) -> Vec<Lag> {
-        let (last, now_ms) = {
-            let stage = self.stage.lock();
-            (stage.last(), stage.last_hlc().ms())
-        };
+        // Asked within a transaction the stage is held by whoever asks: then what is written counts, at the clock last heard.
+        let staged = self.stage.try_lock().map(|stage| (stage.last(), stage.last_hlc().ms()));
         let mut shown = self.shown.lock().clone();
+        let (last, now_ms) = staged.unwrap_or_else(|| (shown.seq(self.node), self.closed_ms.load(Relaxed)));
         shown.advance(self.node, last);
         let members = self.members();
         let peers = self.peers.lock();
