@@ -121,7 +121,7 @@ pub static SPECS: &[CommandSpec] = &[
     CommandSpec {
         name: "atoll.token",
         arity: 1,
-        flags: Flags::READONLY.or(Flags::FAST),
+        flags: Flags::READONLY.or(Flags::FAST).or(Flags::NO_MULTI),
         acl: &["@fast", "@connection"],
         group: "atoll",
         summary: "Answers a token for everything shown here, this connection's writes included.",
@@ -132,7 +132,7 @@ pub static SPECS: &[CommandSpec] = &[
     CommandSpec {
         name: "atoll.wait",
         arity: 3,
-        flags: Flags::READONLY.or(Flags::NOSCRIPT),
+        flags: Flags::READONLY.or(Flags::NOSCRIPT).or(Flags::NO_MULTI),
         acl: &["@slow", "@connection"],
         group: "atoll",
         summary: "Waits until this node shows everything that a token names.",
