@@ -175,11 +175,15 @@ fn a_token_brings_a_clients_writes_to_another_node_and_lags_say_how_far_that_is(
         "{behind:?}"
     );
     there.run("MULTI");
-    there.run(&format!("ATOLL.WAIT {token} 0"));
-    assert!(
-        matches!(there.run("EXEC"), Value::Array(items) if matches!(items[0], Value::Error(_))),
-        "never waits"
-    );
+    for refused in ["ATOLL.TOKEN".to_owned(), format!("ATOLL.WAIT {token} 0")] {
+        match there.run(&refused) {
+            Value::Error(text) => {
+                assert!(text.ends_with(b"not allowed inside a transaction"), "{refused}: {text:?}")
+            }
+            other => panic!("{refused} within a transaction: {other:?}"),
+        }
+    }
+    assert!(matches!(there.run("EXEC"), Value::Error(text) if text.starts_with(b"EXECABORT")));
     let lag = &lags(&mut here)[0];
     assert_eq!((&lag["lacks-ours"], &lag["lacks-effects"]), (&Value::Integer(7), &Value::Integer(7)));
     assert!(matches!(lag["behind-ms"], Value::Integer(ms) if (150..30_000).contains(&ms)), "{lag:?}");
