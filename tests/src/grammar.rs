@@ -109,6 +109,26 @@ pub const FAMILIES: &[Family] = &[
         ],
     },
     Family {
+        name: "list",
+        patterns: &[
+            "LPUSH|RPUSH {k} *{m}",
+            "LPUSHX|RPUSHX {k} *{n}",
+            "LINSERT {k} BEFORE|AFTER {m} {v}",
+            "LSET {k} {i} {v}",
+            "LREM {k} {i} {m}",
+            "LPOP|RPOP {k} ?{i}",
+            "LMPOP 2 {k} {k} LEFT|RIGHT ?COUNT+{i}",
+            "LMOVE {k} {k} LEFT|RIGHT LEFT|RIGHT",
+            "RPOPLPUSH {k} {k}",
+            "LTRIM {k} {i} {i}",
+            "LPOS {k} {m} ?RANK+{i} ?COUNT+{i} ?MAXLEN+{i}",
+            "LRANGE {k} {i} {i}",
+            "LINDEX {k} {i}",
+            "LLEN {k}",
+            "BLPOP|BRPOP {k} {k} 0.01",
+        ],
+    },
+    Family {
         name: "bitmap",
         patterns: &[
             "SETBIT {k} {b} 0|1",

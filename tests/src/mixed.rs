@@ -32,7 +32,7 @@ impl Kinds {
         let other = random.below(self.keys);
         let (text, number) = (|prefix: &str| format!("{prefix}{key}"), value.to_string());
         let mut one = |words: &[&str]| encode(words, out);
-        match random.below(40) {
+        match random.below(44) {
             0..8 => one(&["SET", &text("string"), &number]),
             8..13 => one(&["INCRBY", &text("counter"), &number]),
             13 => one(&["INCRBYFLOAT", &text("float"), "0.5"]),
@@ -65,6 +65,10 @@ impl Kinds {
             37 if self.sorted_sets => one(&["ZINCRBY", &text("zset"), "2", &format!("m{}", value % 9)]),
             38 if self.lists => one(&["RPUSH", &text("list"), &number]),
             39 if self.lists => one(&["LPOP", &text("list")]),
+            40 if self.lists => one(&["LPUSH", &text("list"), &number, "shared"]),
+            41 if self.lists => one(&["LMOVE", &text("list"), &format!("list{other}"), "LEFT", "RIGHT"]),
+            42 if self.lists => one(&["LINSERT", &text("list"), "BEFORE", "shared", &number]),
+            43 if self.lists => one(&["LREM", &text("list"), "1", "shared"]),
             _ => one(&["SETNX", &text("once"), &number]),
         }
         1

@@ -64,7 +64,7 @@ impl Node {
     fn command(&mut self) {
         let key = self.keys[self.random.index(self.keys.len())].clone();
         let n = self.random.index(1000);
-        let line = match self.random.index(40) {
+        let line = match self.random.index(50) {
             0..16 => format!("set {key} value-{n}"),
             16..20 => format!("set {key} {n} px {}", 1 + n * 10),
             20..24 => format!("incrby {key} {n}"),
@@ -74,6 +74,15 @@ impl Node {
             35..37 => format!("pexpire {key} {}", 1 + n * 10),
             37 => format!("rename {key} {}", self.keys[self.random.index(self.keys.len())]),
             38 => format!("srem {key} {n}"),
+            39 => format!("hset {key} f{} {n}", n % 5),
+            40 => format!("hdel {key} f{}", n % 5),
+            41 => format!("zadd {key} {n} m{}", n % 5),
+            42 | 43 => format!("rpush {key} {n} m{}", n % 5),
+            44 => format!("lpush {key} {n} m{}", n % 5),
+            45 => format!("linsert {key} before m{} {n}", n % 5),
+            46 => format!("lpop {key}"),
+            47 => format!("lset {key} 0 {n}"),
+            48 => format!("lmove {key} {} left right", self.keys[self.random.index(self.keys.len())]),
             _ if self.random.index(60) == 0 => "flushall".into(),
             _ => format!("copy {key} {} replace", self.keys[self.random.index(self.keys.len())]),
         };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use engine::commands::{self, Plan};
 use engine::core::{CheckpointError, Engine, EngineConfig, LockPlan};
 use engine::effect::batch::Batch;
-use engine::effect::{Effect, Op};
+use engine::effect::{Effect, ListOp, Op};
 use engine::merge::oracle::{self, Observed};
 use engine::replication::{Member, Replica};
 use engine::state::value::Value;
@@ -19,8 +19,12 @@ use proto::{EffectId, NodeId, Seq};
 use tests::memory_disk::MemoryDisk;
 
 /// Arms of [`World::command`].
-const COMMANDS: usize = 53;
+const COMMANDS: usize = 70;
+/// The first of them on lists.
+const LISTS: usize = 53;
 const KEYS: [&str; 3] = ["a", "b", "c"];
+/// No command: what LTRIM does to a list too long to name all that goes.
+const TRIM: &str = "trim";
 
 struct Random(u64);
 
@@ -92,8 +96,11 @@ impl World {
             })
             .collect();
         let all: Vec<usize> = (0..COMMANDS).collect();
-        let commands = match random.below(2) {
+        let commands = match random.below(5) {
             0 => all,
+            // Lists alone, with what ends and renames them.
+            1 => (LISTS..COMMANDS).chain([9, 22, 25]).collect(),
+            2 => (0..2 + random.below(4)).map(|_| LISTS + random.below(COMMANDS - LISTS)).collect(),
             _ => (0..2 + random.below(4)).map(|_| random.below(COMMANDS)).collect(),
         };
         let keys = 1 + random.below(KEYS.len());
@@ -165,7 +172,24 @@ impl World {
             49 => format!("bitop or {key} {other} {key}"),
             50 => format!("pfadd {key} {m}"),
             51 => format!("pfadd {key} {n} {m}"),
-            _ => format!("pfmerge {key} {other}"),
+            52 => format!("pfmerge {key} {other}"),
+            53 => format!("lpush {key} {m}"),
+            54 => format!("lpush {key} {m} {n}"),
+            55 => format!("rpush {key} {n}"),
+            56 => format!("rpush {key} {m} {n} {m}"),
+            57 => format!("linsert {key} before {m} i{n}"),
+            58 => format!("linsert {key} after {m} a{n}"),
+            59 => format!("lset {key} {} s{n}", n as i64 - 5),
+            60 => format!("lrem {key} {} {m}", n as i64 % 5 - 2),
+            61 => format!("lpop {key} {}", 1 + n / 5),
+            62 => format!("rpop {key}"),
+            63 => format!("ltrim {key} {} {}", n / 4, n as i64 - 5),
+            64 => format!("lmove {key} {other} left right"),
+            65 => format!("lmove {key} {other} right left"),
+            66 => format!("rpoplpush {key} {other}"),
+            67 => format!("linsert {key} before i{n} x"),
+            68 => format!("rpushx {key} {n}"),
+            _ => format!("{TRIM} {key} {}", n % 3),
         };
         line.split(' ').map(str::to_string).collect()
     }
@@ -186,6 +210,9 @@ impl World {
     fn run_command(&mut self, at: usize) {
         let words = self.command();
         let args: Vec<&[u8]> = words.iter().map(|w| w.as_bytes()).collect();
+        if words[0] == TRIM {
+            return self.trim(at, &words);
+        }
         let spec = commands::lookup(args[0]).expect("a known command");
         let Plan::Data(plan) = spec.plan else { panic!("a data command") };
         let node = &self.nodes[at];
@@ -197,6 +224,21 @@ impl World {
             let _ = plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2));
         }
         self.trace.push(format!("n{at}@{}: {}", node.now_ms, words.join(" ")));
+    }
+
+    /// Keeps all but so many elements of a list's beginning and one of its end.
+    fn trim(&mut self, at: usize, words: &[String]) {
+        let node = &self.nodes[at];
+        let turn = node.engine.turn(node.now_ms);
+        let mut unit = node.engine.begin(&turn, 0, LockPlan::Everything);
+        let key = unit.key(words[1].as_bytes());
+        let Ok(Some(list)) = unit.list(&key) else { return };
+        let start: usize = words[2].parse().expect("a number");
+        let stop = list.len().saturating_sub(2).max(start);
+        if let (Some(first), Some(last)) = (list.id(start), list.id(stop)) {
+            unit.emit(&key, Op::List(ListOp::Trim { first, last }));
+            self.trace.push(format!("n{at}@{}: {}", node.now_ms, words.join(" ")));
+        }
     }
 
     /// Takes new own batches off a node's log, noting the true past of each effect.

@@ -2,6 +2,7 @@
 
 use engine::core::decode_members;
 use engine::effect::batch::{Batch, BatchKind};
+use engine::effect::lists::{ElementId, IdRun, ListOp, Spot};
 use engine::effect::{Effect, Expiry, FieldOp, Members, Op, Payload, ScoreOp, Scores};
 use engine::log::LogPosition;
 use engine::log::inspect::{Place, kind_name};
@@ -51,6 +52,10 @@ fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
                 Payload::Set(members) => put("members", list(members)),
                 Payload::Hash(pairs) => put("fields", list_pairs(pairs)),
                 Payload::ZSet(scores) => put("scores", list_scores(scores)),
+                Payload::List(whole) => {
+                    spot(&whole.spot, put);
+                    put("values", list(&whole.values));
+                }
             }
             put("expires_ms", expiry_ms(expiry));
         }
@@ -96,12 +101,48 @@ fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
         Op::Scores(
             ScoreOp::Put(scores) | ScoreOp::Add(scores) | ScoreOp::Max(scores) | ScoreOp::Min(scores),
         ) => put("scores", list_scores(scores)),
+        Op::List(op) => list_op(op, full, put),
         Op::Flush { db, seen } => {
             put("database", db.map_or(Value::Null, Into::into));
             put("seen", frontier(&seen.to_frontier()));
         }
         Op::SwapDb { a, b } => put("databases", json!([a, b])),
         Op::Bind { count } => put("count", (*count).into()),
+    }
+}
+
+fn element(id: ElementId) -> Value {
+    json!({"node": format!("{:016x}", id.node), "seq": id.seq, "index": id.index})
+}
+
+/// Neighbours of an insert, and which of them it hangs on.
+fn spot(spot: &Spot, put: &mut dyn FnMut(&str, Value)) {
+    put("place", format!("{:?}", spot.place).to_lowercase().into());
+    put("left", spot.left.map_or(Value::Null, element));
+    put("right", spot.right.map_or(Value::Null, element));
+}
+
+fn list_op(op: &ListOp<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
+    match op {
+        ListOp::Insert { spot: at, moved, values } => {
+            spot(at, put);
+            if let Some(id) = moved {
+                put("moved", element(*id));
+            }
+            put("values", list(values));
+        }
+        ListOp::Remove(runs) => {
+            let run = |run: IdRun| json!({"first": element(run.first), "last": element(run.at(run.len - 1))});
+            put("runs", runs.iter().map(run).collect());
+        }
+        ListOp::Set { id, value: bytes } => {
+            put("element", element(*id));
+            value(bytes, full, put);
+        }
+        ListOp::Trim { first, last } => {
+            put("first", element(*first));
+            put("last", element(*last));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use engine::core::decode_members;
 use engine::effect::batch::{Batch, BatchKind};
+use engine::effect::lists::{ElementId, ListOp, Spot};
 use engine::effect::{Effect, Expiry, FieldOp, Members, Op, Payload, ScoreOp, Scores};
 use engine::log::inspect::{Place, kind_name};
 use proto::{EffectId, Frontier};
@@ -51,6 +52,10 @@ fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
                 Payload::Set(members) => list(out, members, full)?,
                 Payload::Hash(pairs) => list_pairs(out, pairs, full)?,
                 Payload::ZSet(scores) => list_scores(out, scores, full)?,
+                Payload::List(whole) => {
+                    spot(out, &whole.spot)?;
+                    list(out, &whole.values, full)?;
+                }
             }
             if expiry.ms().is_some() { expires(out, *expiry) } else { Ok(()) }
         }
@@ -89,6 +94,7 @@ fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
         Op::Scores(
             ScoreOp::Put(scores) | ScoreOp::Add(scores) | ScoreOp::Max(scores) | ScoreOp::Min(scores),
         ) => list_scores(out, scores, full),
+        Op::List(op) => list_op(out, op, full),
         Op::Flush { db, seen } => {
             match db {
                 Some(db) => write!(out, " database {db}")?,
@@ -98,6 +104,45 @@ fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
         }
         Op::SwapDb { a, b } => write!(out, " {a} and {b}"),
         Op::Bind { count } => write!(out, " {count}"),
+    }
+}
+
+/// An element by its name: node:seq.index, or the hash of one that moved.
+fn element(id: ElementId) -> String {
+    match id.index {
+        ElementId::MOVED => format!("{:016x}{:016x}", id.node, id.seq),
+        index => format!("{:016x}:{}.{index}", id.node, id.seq),
+    }
+}
+
+fn spot(out: &mut String, spot: &Spot) -> std::fmt::Result {
+    let name = |id: Option<ElementId>| id.map_or("-".into(), element);
+    let place = format!("{:?}", spot.place).to_lowercase();
+    write!(out, " {place} ({}, {})", name(spot.left), name(spot.right))
+}
+
+fn list_op(out: &mut String, op: &ListOp<'_>, full: bool) -> std::fmt::Result {
+    match op {
+        ListOp::Insert { spot: at, moved, values } => {
+            spot(out, at)?;
+            if let Some(id) = moved {
+                write!(out, " moved={}", element(*id))?;
+            }
+            list(out, values, full)
+        }
+        ListOp::Remove(runs) => {
+            let shown = if full { usize::MAX } else { SHOWN_MEMBERS };
+            for run in runs.iter().take(shown) {
+                write!(out, " {}", element(run.first))?;
+                if run.len > 1 {
+                    write!(out, "..{}", element(run.at(run.len - 1)))?;
+                }
+            }
+            let count = runs.iter().count();
+            if count > shown { write!(out, " … ({count} runs)") } else { Ok(()) }
+        }
+        ListOp::Set { id, value } => write!(out, " {} {}", element(*id), text::value(value, full)),
+        ListOp::Trim { first, last } => write!(out, " to {} … {}", element(*first), element(*last)),
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use engine::core::WriteRefused;
+use engine::core::{Turn, WriteRefused};
 use engine::session::{Lane, Server, Session};
 use mio::event::Event;
 use mio::net::{TcpListener, UnixListener};
@@ -40,6 +40,8 @@ const REPLIES_KEPT: usize = 1 << 20;
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
 /// How soon commands held by a pause are tried again.
 const PAUSED_RETRY: Duration = Duration::from_millis(5);
+/// One client's command may wake another's, and that a third one's: so far within one turn.
+const SERVED_ROUNDS: usize = 16;
 /// How long a closing connection may take to accept its last replies.
 const CLOSING_MAX_MS: u64 = 10_000;
 
@@ -186,6 +188,11 @@ impl Reactor {
         woken
     }
 
+    /// Lists the waiting connections that were woken.
+    fn note_woken(&mut self, ready: &mut Vec<usize>) {
+        self.note_waiting(true, 0, ready);
+    }
+
     /// Lists the waiting connections that were woken, or whose time is up.
     fn note_waiting(&mut self, woken: bool, now_ms: u64, ready: &mut Vec<usize>) {
         let mut list = |at: usize, connection: &mut Connection| {
@@ -220,9 +227,8 @@ impl Reactor {
         }
     }
 
-    /// Runs the ready connections, writes the log, sends the replies.
-    fn turn(&mut self, now_ms: u64, ready: &mut Vec<usize>, scratch: &mut [u8]) {
-        let turn = self.server.engine().turn(now_ms);
+    /// Runs the ready connections.
+    fn run_ready(&mut self, turn: &Turn, ready: &mut Vec<usize>, scratch: &mut [u8]) {
         for at in ready.drain(..) {
             let Some(Some(connection)) = self.connections.get_mut(at) else { continue };
             connection.listed = false;
@@ -231,10 +237,41 @@ impl Reactor {
                 self.again.push(at);
                 continue;
             }
-            let next = connection.turn(&self.server, &turn, &mut self.lane, scratch, &mut self.replies);
+            let next = connection.turn(&self.server, turn, &mut self.lane, scratch, &mut self.replies);
             self.touched.push(Touched { at, replies: from..self.replies.len(), next });
+            self.note_patience(at);
         }
-        let written = self.server.engine().end_turn();
+    }
+
+    /// Keeps in mind whether a connection waits, and how long.
+    fn note_patience(&mut self, at: usize) {
+        let Some(Some(connection)) = self.connections.get_mut(at) else { return };
+        if let Some(deadline_ms) = connection.session.waits() {
+            connection.noted_waiting = true;
+            self.waiting.note(connection.card().id, at, deadline_ms);
+        } else if connection.noted_waiting {
+            connection.noted_waiting = false;
+            self.waiting.forget(connection.card().id);
+        }
+    }
+
+    /// Runs the ready connections, writes the log, sends the replies.
+    fn turn(&mut self, now_ms: u64, ready: &mut Vec<usize>, scratch: &mut [u8]) {
+        let turn = self.server.engine().turn(now_ms);
+        self.run_ready(&turn, ready, scratch);
+        let mut written = self.server.engine().end_turn();
+        // Whom that woke is served before anybody is told of it.
+        for _ in 0..SERVED_ROUNDS {
+            if written.is_err() || self.waiting.is_empty() {
+                break;
+            }
+            self.note_woken(ready);
+            if ready.is_empty() {
+                break;
+            }
+            self.run_ready(&turn, ready, scratch);
+            written = self.server.engine().end_turn();
+        }
         match &written {
             Err(error) if !self.refused => {
                 tracing::error!(%error, "writes are refused from now on");
@@ -292,13 +329,6 @@ impl Reactor {
             }
             let (input, output) = connection.buffered();
             connection.card().set_buffers(input, output);
-        }
-        if let Some(deadline_ms) = connection.session.waits() {
-            connection.noted_waiting = true;
-            self.waiting.note(connection.card().id, at, deadline_ms);
-        } else if connection.noted_waiting {
-            connection.noted_waiting = false;
-            self.waiting.forget(connection.card().id);
         }
         match next {
             Next::Again => self.again.push(at),

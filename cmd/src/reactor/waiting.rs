@@ -23,6 +23,10 @@ impl Waiting {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
     pub fn forget(&mut self, client: u64) {
         if let Some((_, deadline_ms)) = self.clients.remove(&client) {
             self.deadlines.remove(&(deadline_ms, client));

@@ -17,6 +17,12 @@ pub fn integer_within(arg: &[u8], min: i64, max: i64) -> Result<i64, Refusal> {
     if (min..=max).contains(&n) { Ok(n) } else { Err(Refusal::NotBetween(min, max)) }
 }
 
+/// An integer argument of at least `min`; `refused` says whatever is wrong with it.
+pub fn at_least(arg: &[u8], min: i64, refused: &'static str) -> Result<usize, Refusal> {
+    let n = parse_i64(arg).filter(|n| *n >= min);
+    n.and_then(|n| usize::try_from(n).ok()).ok_or(Refusal::Text(refused))
+}
+
 /// A database's number: an integer of 32 bits that names one of `databases`.
 pub fn database(arg: &[u8], databases: u64) -> Result<u64, Refusal> {
     let db = integer_within(arg, i64::from(i32::MIN), i64::from(i32::MAX))?;
@@ -71,7 +77,13 @@ pub fn is(arg: &[u8], word: &str) -> bool {
 /// A patience in seconds with a fraction, as milliseconds; `None` for ever (0).
 pub fn timeout_seconds(arg: &[u8], now_ms: u64) -> Result<Option<u64>, Refusal> {
     let wrong = Refusal::Text("ERR timeout is not a float or out of range");
-    let ms = (parse_f64(arg).ok_or(wrong)? * 1000.0).ceil();
+    let seconds = match parse_f64(arg) {
+        Some(seconds) => seconds,
+        // Redis reads it with a wider exponent.
+        None if LongDouble::parse(arg).is_some() => f64::INFINITY,
+        None => return Err(wrong),
+    };
+    let ms = (seconds * 1000.0).ceil();
     // As in Redis, what leaves 64 bits counts as negative.
     if ms < 0.0 || ms >= i64::MAX as f64 {
         return Err(Refusal::Text("ERR timeout is negative"));

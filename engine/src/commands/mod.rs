@@ -16,6 +16,7 @@ pub mod geo;
 pub mod hashes;
 pub mod help;
 pub mod hyperloglogs;
+pub mod lists;
 pub mod pick;
 pub mod server;
 pub mod sets;
@@ -32,13 +33,14 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 17] = [
+pub static TABLE: [&[CommandSpec]; 18] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
     facts::memory::SPECS,
     facts::generic::SPECS,
     facts::string::SPECS,
+    facts::list::SPECS,
     facts::set::SPECS,
     facts::hash::SPECS,
     facts::sorted_set::SPECS,

@@ -40,6 +40,10 @@ pub fn key_digest(db: u32, key: &[u8], value: &ValueRef<'_>, expiry_ms: Option<u
                 proto::varint::put_bytes(&mut bytes, member);
             });
         }
+        ValueRef::List(list) => {
+            bytes.push(5);
+            list.values().for_each(|value| proto::varint::put_bytes(&mut bytes, value));
+        }
     }
     xxhash_rust::xxh3::xxh3_128(&bytes)
 }

@@ -15,12 +15,14 @@ use super::locks::Locks;
 use super::stage::Stage;
 use super::write::STAGED_MAX;
 use super::{Engine, LockPlan, Turn};
-use crate::effect::{Deps, Effect, Expiry, FieldOp, Op, ScoreOp};
+use crate::effect::lists::ElementId;
+use crate::effect::{Deps, Effect, Expiry, FieldOp, ListOp, Op, ScoreOp};
 use crate::merge::{Explanation, elements};
 use crate::refusal::Refusal;
 use crate::replication::{Member, Replica};
 use crate::state::access::{self, Lfu};
 use crate::state::hash::HashValue;
+use crate::state::list::ListValue;
 use crate::state::set::SetValue;
 use crate::state::shard::{Shard, World};
 use crate::state::table::{Entry, shard_of};
@@ -251,12 +253,30 @@ impl<'e> Unit<'e> {
         }
     }
 
+    /// The value of a list key.
+    pub fn list(&mut self, key: &Key<'_>) -> Result<Option<&ListValue>, Refusal> {
+        let Some(entry) = self.live(key) else { return Ok(None) };
+        match entry.into_value() {
+            Some(ValueRef::List(list)) => Ok(Some(list)),
+            _ => Err(Refusal::WrongType),
+        }
+    }
+
     /// The value of a sorted set key.
     pub fn zset(&mut self, key: &Key<'_>) -> Result<Option<&ZSetValue>, Refusal> {
         let Some(entry) = self.live(key) else { return Ok(None) };
         match entry.into_value() {
             Some(ValueRef::ZSet(zset)) => Ok(Some(zset)),
             _ => Err(Refusal::WrongType),
+        }
+    }
+
+    /// What is put between these two neighbours in a list may hang on the left one.
+    pub fn list_leads_to(&mut self, key: &Key<'_>, left: ElementId, right: ElementId) -> bool {
+        let shard = self.locks.shard(key.hash);
+        match shard.find(key.db, key.hash, key.bytes).map(|entry| entry.ptr()) {
+            Some(ptr) => shard.list_leads_to(ptr, left, right),
+            None => false,
         }
     }
 
@@ -277,6 +297,7 @@ impl<'e> Unit<'e> {
             ValueRef::Set(set) => set.encoding(),
             ValueRef::Hash(hash) => hash.encoding(),
             ValueRef::ZSet(zset) => zset.encoding(),
+            ValueRef::List(list) => list.encoding(),
             ValueRef::String(bytes) => match bytes.len() {
                 _ if entry.raw() => "raw",
                 0..=20 if !entry.text() && crate::number::parse_i64(bytes).is_some() => "int",
@@ -481,6 +502,11 @@ impl<'e> Unit<'e> {
         self.blocked = Some(Box::new(Blocked { blocking, patience_ms: None }));
     }
 
+    /// The command ran before, and its client has waited since.
+    pub fn has_waited(&self) -> bool {
+        self.blocked.as_ref().is_some_and(|blocked| blocked.blocking.waiter.is_some())
+    }
+
     /// Has the client wait until one of `keys` (locked, of the selected database) may have what it wants, for `patience_ms` at
     /// most. True: it waits, and nothing is answered now; the command runs anew when there is reason to. False: it may not, or its
     /// time is up; answer as for a timeout.
@@ -594,6 +620,10 @@ impl Drop for Unit<'_> {
 
 /// Removing every member there is ends the key, its expiry included, as a DEL does.
 fn whole_removal<'a>(entry: &Entry<'_>, op: Op<'a>) -> Op<'a> {
+    if let (Op::List(ListOp::Remove(runs)), Some(ValueRef::List(list))) = (&op, entry.value()) {
+        // Its elements are named once each.
+        return if runs.elements() >= list.len() as u64 { Op::Reset } else { op };
+    }
     let members = match &op {
         Op::MemberRemove(members)
         | Op::Fields(FieldOp::Remove(members))

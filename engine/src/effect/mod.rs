@@ -10,6 +10,7 @@ pub mod bits;
 pub mod fields;
 pub mod fork;
 pub mod level;
+pub mod lists;
 pub mod record;
 pub mod scores;
 
@@ -20,6 +21,7 @@ use crate::number::LongDouble;
 use crate::state::value::Kind;
 pub use bits::{BitsOp, RegistersOp};
 pub use fields::FieldOp;
+pub use lists::{ListOp, WholeList};
 pub use scores::{ScoreOp, Scores};
 
 /// When a key dies: Unix milliseconds, or never.
@@ -132,6 +134,8 @@ pub enum Payload<'a> {
     Hash(Members<'a>),
     /// Distinct members, at least one.
     ZSet(Scores<'a>),
+    /// Elements in order, at least one.
+    List(WholeList<'a>),
 }
 
 impl Payload<'_> {
@@ -141,6 +145,7 @@ impl Payload<'_> {
             Payload::Set(_) => Kind::Set,
             Payload::Hash(_) => Kind::Hash,
             Payload::ZSet(_) => Kind::ZSet,
+            Payload::List(_) => Kind::List,
         }
     }
 }
@@ -175,6 +180,8 @@ pub enum Op<'a> {
     Fields(FieldOp<'a>),
     /// On members of a sorted set.
     Scores(ScoreOp<'a>),
+    /// On elements of a list.
+    List(ListOp<'a>),
     /// RESET of a whole database (`Some`) or of all; cancels exactly what `seen` contains.
     Flush { db: Option<u32>, seen: FlushSeen<'a> },
     /// Exchanges what two database numbers mean to clients. Merged by composing in (HLC, hash) order.

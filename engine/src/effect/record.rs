@@ -11,6 +11,7 @@ use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 
 use super::bits::{BitsOp, RegistersOp};
 use super::fields::{self, FieldOp};
+use super::lists::{self, ListOp, WholeList};
 use super::scores::{self, ScoreOp, Scores};
 use super::{Deps, Effect, Expiry, FlushSeen, Members, Op, Payload};
 use crate::number::LongDouble;
@@ -19,6 +20,7 @@ const KIND_ASSIGN_STRING: u8 = 1;
 const KIND_ASSIGN_SET: u8 = 2;
 const KIND_ASSIGN_HASH: u8 = 3;
 const KIND_ASSIGN_ZSET: u8 = 4;
+const KIND_ASSIGN_LIST: u8 = 5;
 const KIND_RESET: u8 = 8;
 const KIND_FLUSH: u8 = 9;
 const KIND_TTL: u8 = 10;
@@ -107,6 +109,7 @@ pub fn encode(out: &mut Vec<u8>, effect: &Effect<'_>, id: EffectId, previous: Hl
                 Payload::Set(members) => members.encode(out),
                 Payload::Hash(pairs) => fields::encode_pairs(out, pairs),
                 Payload::ZSet(scores) => scores.encode(out),
+                Payload::List(whole) => whole.encode(out, id),
             }
         }
         Op::Reset | Op::Noop => {}
@@ -130,6 +133,7 @@ pub fn encode(out: &mut Vec<u8>, effect: &Effect<'_>, id: EffectId, previous: Hl
         Op::Registers(op) => op.encode(out),
         Op::Fields(op) => op.encode(out),
         Op::Scores(op) => op.encode(out),
+        Op::List(op) => op.encode(out, id),
         Op::Flush { db, seen } => {
             put(out, db.map_or(0, |db| u64::from(db) + 1));
             put_frontier(out, &seen.to_frontier());
@@ -165,7 +169,7 @@ pub fn decode<'a>(input: &mut &'a [u8], id: EffectId, previous: Hlc) -> Result<E
     let fresh = if flags & FLAG_FRESH != 0 { Some(take(body).ok_or(bad)?) } else { None };
     let deps = take_deps(body, flags, id).ok_or(bad)?;
     let key = if has_key(kind) { take_bytes(body).ok_or(bad)? } else { &[][..] };
-    let op = take_op(body, kind, flags)?;
+    let op = take_op(body, kind, flags, id)?;
     if !body.is_empty() {
         return Err(bad);
     }
@@ -189,7 +193,7 @@ fn take_deps(body: &mut &[u8], flags: u8, id: EffectId) -> Option<Deps> {
     Some(deps)
 }
 
-fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8) -> Result<Op<'a>, RecordError> {
+fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8, id: EffectId) -> Result<Op<'a>, RecordError> {
     let bad = RecordError::Malformed(kind);
     let mut expiry = || match flags & FLAG_EXPIRY {
         0 => Ok(Expiry::NEVER),
@@ -218,6 +222,10 @@ fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8) -> Result<Op<'a>, Recor
             let scores = Scores::decode(body).filter(|scores| !scores.is_empty()).ok_or(bad)?;
             Op::Assign { payload: Payload::ZSet(scores), expiry }
         }
+        KIND_ASSIGN_LIST => {
+            let expiry = expiry()?;
+            Op::Assign { payload: Payload::List(WholeList::decode(body, id).ok_or(bad)?), expiry }
+        }
         KIND_RESET => Op::Reset,
         KIND_NOOP => Op::Noop,
         KIND_DELTA => Op::Delta(proto::varint::unzigzag(take(body).ok_or(bad)?)),
@@ -243,6 +251,7 @@ fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8) -> Result<Op<'a>, Recor
         KIND_MEMBER_REMOVE => Op::MemberRemove(Members::decode(body).ok_or(bad)?),
         fields::KIND_PUT..=fields::KIND_DELTA_FLOAT => Op::Fields(FieldOp::decode(body, kind).ok_or(bad)?),
         scores::KIND_PUT..=scores::KIND_REMOVE => Op::Scores(ScoreOp::decode(body, kind).ok_or(bad)?),
+        lists::KIND_INSERT..=lists::KIND_TRIM => Op::List(ListOp::decode(body, kind, id).ok_or(bad)?),
         KIND_FLUSH => {
             let db = match take(body).ok_or(bad)? {
                 0 => None,
@@ -265,6 +274,7 @@ fn kind_of(op: &Op<'_>) -> (u8, u8) {
         Op::Assign { payload: Payload::Set(_), expiry } => (KIND_ASSIGN_SET, expiry_flag(expiry)),
         Op::Assign { payload: Payload::Hash(_), expiry } => (KIND_ASSIGN_HASH, expiry_flag(expiry)),
         Op::Assign { payload: Payload::ZSet(_), expiry } => (KIND_ASSIGN_ZSET, expiry_flag(expiry)),
+        Op::Assign { payload: Payload::List(_), expiry } => (KIND_ASSIGN_LIST, expiry_flag(expiry)),
         Op::Reset => (KIND_RESET, 0),
         Op::Delta(_) => (KIND_DELTA, 0),
         Op::DeltaFloat(_) => (KIND_DELTA_FLOAT, 0),
@@ -277,6 +287,7 @@ fn kind_of(op: &Op<'_>) -> (u8, u8) {
         Op::MemberRemove(_) => (KIND_MEMBER_REMOVE, 0),
         Op::Fields(op) => (op.kind(), 0),
         Op::Scores(op) => (op.kind(), 0),
+        Op::List(op) => (op.kind(), 0),
         Op::Flush { .. } => (KIND_FLUSH, 0),
         Op::SwapDb { .. } => (KIND_SWAP_DB, 0),
         Op::Bind { .. } => (KIND_BIND, 0),
@@ -329,12 +340,41 @@ mod tests {
 
     #[test]
     fn every_kind_round_trips() {
+        use super::lists::{ElementId, IdRun, IdRuns, Place, Spot, Step};
         let id = EffectId::new(NodeId(7), Seq(500));
         let other = EffectId::new(NodeId(9), Seq(3));
         let own = EffectId::new(NodeId(7), Seq(499));
         let seen: Frontier = [(NodeId(7), Seq(4)), (NodeId(9), Seq(1 << 40))].into_iter().collect();
         let long = vec![7u8; 300];
+        let pushed = ElementId::new(own, 3);
+        let strange = ElementId::new(other, 1);
+        let moved = strange.moved_to(0, b"k");
+        let spot = |place, left, right| Spot { place, left, right };
+        let runs = [
+            IdRun::one(moved),
+            IdRun { first: pushed, len: 3, step: Step { by_seq: false, down: true } },
+            IdRun { first: strange, len: 9, step: Step { by_seq: true, down: false } },
+        ];
+        let whole = WholeList {
+            spot: spot(Place::Before, None, Some(strange)),
+            values: Members::Slices(&[b"a", b"", b"a"]),
+        };
         let ops = [
+            Op::Assign { payload: Payload::List(whole), expiry: Expiry::at_ms(9) },
+            Op::List(ListOp::Insert {
+                spot: spot(Place::Behind, Some(pushed), None),
+                moved: None,
+                values: Members::Slices(&[b"a", &long]),
+            }),
+            Op::List(ListOp::Insert {
+                spot: spot(Place::Before, Some(strange), Some(moved)),
+                moved: Some(moved),
+                values: Members::Slices(&[b""]),
+            }),
+            Op::List(ListOp::Insert { spot: Spot::END, moved: None, values: Members::Slices(&[b"a"]) }),
+            Op::List(ListOp::Remove(IdRuns::Slices(&runs))),
+            Op::List(ListOp::Set { id: strange, value: b"x" }),
+            Op::List(ListOp::Trim { first: pushed, last: moved }),
             Op::Assign { payload: Payload::String(b"v"), expiry: Expiry::NEVER },
             Op::Assign { payload: Payload::String(&long), expiry: Expiry::at_ms(77) },
             Op::Assign { payload: Payload::Set(Members::Slices(&[b"a", b""])), expiry: Expiry::at_ms(1) },

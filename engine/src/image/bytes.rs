@@ -4,6 +4,7 @@ use proto::{EffectId, Frontier, Hlc, NodeId, Seq, varint};
 
 use crate::effect::{Expiry, record};
 use crate::state::hash::HashValue;
+use crate::state::list::ListValue;
 use crate::state::set::SetValue;
 use crate::state::value::{Value, ValueRef};
 use crate::state::zset::ZSetValue;
@@ -12,6 +13,7 @@ const STRING: u8 = 1;
 const SET: u8 = 2;
 const HASH: u8 = 3;
 const ZSET: u8 = 4;
+const LIST: u8 = 5;
 
 pub fn put_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_le_bytes());
@@ -53,6 +55,10 @@ pub fn put_value(out: &mut Vec<u8>, value: &ValueRef<'_>) {
                 put_u64(out, score.to_bits());
                 varint::put_bytes(out, member);
             });
+        }
+        ValueRef::List(list) => {
+            out.push(LIST);
+            list.encode(out);
         }
     }
 }
@@ -125,6 +131,7 @@ impl<'a> Fields<'a> {
             SET => self.set().map(|set| Err(Value::Set(set))),
             HASH => self.hash().map(|hash| Err(Value::Hash(hash))),
             ZSET => self.zset().map(|zset| Err(Value::ZSet(zset))),
+            LIST => ListValue::decode(self).map(|list| Err(Value::List(list))),
             _ => None,
         }
     }

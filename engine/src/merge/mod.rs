@@ -5,6 +5,7 @@
 
 pub mod causal;
 pub mod elements;
+mod list;
 pub mod oracle;
 pub mod solo;
 pub mod text;

@@ -4,14 +4,18 @@
 //! updates that nobody's assignment or delete saw; a remove cancels only what it saw. The shipped fold ([`super::window`],
 //! [`super::solo`]) must give the same for every order of delivery.
 
+mod lists;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{EffectId, Hlc, NodeId};
 
+use self::lists::Lists;
 use super::elements::{self, Change, Write};
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Expiry, Op};
+use crate::state::list::ListValue;
 use crate::state::value::{Kind, Value};
 
 /// One effect with its whole causal past on the key (ids of effects of the same key, and of flushes).
@@ -54,6 +58,7 @@ impl Observed<'_> {
 pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
     // 1. Dead: seen by something that cancels, or older than a life somebody saw ended.
     let floor_ms = effects.iter().filter_map(|e| e.effect.fresh).max().unwrap_or(0);
+    let lists = Lists::new(effects, floor_ms);
     let mut alive: Vec<&Observed<'_>> = effects
         .iter()
         .filter(|e| e.effect.hlc.ms() >= floor_ms)
@@ -63,7 +68,8 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
     let mut cut_ms = 0;
     let expiry = loop {
         alive.retain(|e| e.effect.hlc.ms() >= cut_ms);
-        let counts: Vec<&&Observed<'_>> = alive.iter().filter(|e| counts_as_life(e, effects)).collect();
+        let counts: Vec<&&Observed<'_>> =
+            alive.iter().filter(|e| counts_as_life(e, effects, &lists)).collect();
         // Longest of those that no later expiry of the key replaced.
         let replaced = |e: &Observed<'_>| effects.iter().any(|t| t.expiry().is_some() && t.saw(e));
         let in_force = alive.iter().filter(|e| !replaced(e)).filter_map(|e| e.expiry()).max();
@@ -79,7 +85,10 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
     let winner = alive.iter().filter(|e| matches!(e.effect.op, Op::Assign { .. })).max_by(by_rank).copied();
     let source = winner.and_then(|w| {
         let Op::Assign { payload, .. } = &w.effect.op else { return None };
-        let mut value = Value::from_payload(payload);
+        if payload.kind() == Kind::List {
+            return None;
+        }
+        let mut value = Value::from_payload(payload, w.id);
         for remove in effects.iter().filter(|r| r.saw(w)) {
             each_removed(remove, value.kind(), &mut |member| value.remove_item(member));
         }
@@ -124,6 +133,7 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
             |ranks: &mut dyn Iterator<Item = (Hlc, NodeId)>| ranks.min_by(|a, b| fork_choice_cmp(*a, *b));
         match kind {
             Kind::String => first(&mut updates.iter().map(|u| u.0.rank())),
+            Kind::List => lists.created(winner, cut_ms),
             kind => {
                 first(&mut written.iter().filter(|w| w.0.0 == kind).flat_map(|w| w.1).map(|w| w.0.rank()))
             }
@@ -141,6 +151,11 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
             text::apply(&mut value, update);
         }
         return Some((Value::String(value?), expiry));
+    }
+    if kind == Kind::List {
+        let values = lists.values(winner.map(|w| w.id), cut_ms);
+        let list = ListValue::from_values(EffectId::NONE, values.into_iter());
+        return Some((Value::List(list), expiry));
     }
     let mut value = source.unwrap_or_else(|| Value::empty(kind));
     for ((_, member), writes) in written.iter().filter(|w| w.0.0 == kind) {
@@ -173,11 +188,12 @@ fn lost(write: &Observed<'_>, kind: Kind, member: &[u8], all: &[Observed<'_>]) -
 }
 
 /// Evidence that time passed for the key: anything that still has a say in it.
-fn counts_as_life(e: &Observed<'_>, all: &[Observed<'_>]) -> bool {
+fn counts_as_life(e: &Observed<'_>, all: &[Observed<'_>], lists: &Lists<'_>) -> bool {
     match &e.effect.op {
         Op::Assign { .. } => true,
         op if Update::of(op).is_some() => true,
         Op::Ttl(_) => !all.iter().any(|t| t.expiry().is_some() && t.saw(e)),
+        Op::List(_) => lists.has_say(e.id),
         op => {
             let mut counts = false;
             if let Some(kind) = elements::kind_of(op) {

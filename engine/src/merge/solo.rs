@@ -1,26 +1,31 @@
 //! Folding where every effect is stable at once: a node without peers. No metadata is kept.
 
+use proto::EffectId;
+
 use super::elements::{self, Change};
 use super::text::Update;
 use super::window::fold_text;
+use crate::effect::lists::{ElementId, ListOp, Place};
 use crate::effect::{Effect, Expiry, FieldOp, Op, Payload, ScoreOp};
+use crate::state::list::{Life, ListValue, Pos};
 use crate::state::table::Entry;
 use crate::state::value::{Kind, Value};
 
 /// Folds one effect that saw everything of its key. Leaves the entry without value when the key is gone.
-pub fn fold(entry: &mut Entry<'_>, effect: &Effect<'_>) {
+pub fn fold(entry: &mut Entry<'_>, id: EffectId, effect: &Effect<'_>) {
     if effect.fresh.is_some() || entry.kind().is_some() && entry.expiry().reached(effect.hlc.ms()) {
         entry.clear();
     }
     let expiry = entry.expiry();
     match &effect.op {
         Op::Assign { payload: Payload::String(bytes), expiry } => entry.set_string(bytes, *expiry),
-        Op::Assign { payload, expiry } => entry.set_value(Value::from_payload(payload), *expiry),
+        Op::Assign { payload, expiry } => entry.set_value(Value::from_payload(payload, id), *expiry),
         Op::Reset => entry.clear(),
         Op::Ttl(expiry) if entry.kind().is_some() => entry.set_expiry(*expiry),
         Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) => {
             change(entry, &effect.op, expiry)
         }
+        Op::List(op) => list(entry, id, op, expiry),
         op => {
             if let Some(update) = Update::of(op) {
                 text(entry, &update);
@@ -66,5 +71,50 @@ fn text(entry: &mut Entry<'_>, update: &Update) {
     if entry.kind().is_none_or(|kind| kind == Kind::String) {
         let expiry = entry.expiry();
         fold_text(entry, update, expiry);
+    }
+}
+
+/// Folds an effect on a list's elements: nothing is dead in it, and whatever is named is there.
+fn list(entry: &mut Entry<'_>, id: EffectId, op: &ListOp<'_>, expiry: Expiry) {
+    if entry.kind().is_none() && matches!(op, ListOp::Insert { .. }) {
+        entry.set_value(Value::List(ListValue::default()), expiry);
+    }
+    let Some(Value::List(list)) = entry.boxed_mut() else { return };
+    match op {
+        ListOp::Insert { spot, moved, values } => {
+            let first = moved.unwrap_or(ElementId::new(id, 0));
+            let near = spot.parent().and_then(|parent| list.find(parent, None));
+            let at = match (spot.place, near) {
+                (Place::Start, _) => Pos::default(),
+                (Place::End, _) | (_, None) => list.end(),
+                (Place::Behind, Some(parent)) => list.behind(parent),
+                (Place::Before | Place::Ahead, Some(parent)) => parent,
+            };
+            list.insert_run(at, first, *values, spot.place.is_reversed(), Life::Live);
+        }
+        ListOp::Remove(runs) => {
+            let mut near = None;
+            for run in runs.iter() {
+                for i in 0..run.len {
+                    if let Some(pos) = list.find(run.at(i), near) {
+                        list.remove(pos);
+                        near = Some(pos);
+                    }
+                }
+            }
+        }
+        ListOp::Set { id, value } => {
+            if let Some(pos) = list.find(*id, None) {
+                list.set(pos, value);
+            }
+        }
+        ListOp::Trim { first, last } => {
+            if let (Some(first), Some(last)) = (list.find(*first, None), list.find(*last, None)) {
+                list.keep_between(first, last);
+            }
+        }
+    }
+    if list.is_empty() {
+        entry.clear();
     }
 }

@@ -13,6 +13,7 @@
 mod dispute;
 mod explain;
 mod image;
+mod list;
 
 use std::cmp::Ordering;
 
@@ -21,6 +22,7 @@ use smallvec::SmallVec;
 
 use super::causal::{Causal, Meta};
 use super::elements::{self, Change, Element, Elements};
+use super::list::ListWindow;
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Expiry, Op, Payload};
@@ -82,6 +84,7 @@ pub struct Window {
     roots: SmallVec<[Root; 1]>,
     updates: Vec<(Meta, Update)>,
     elements: Elements,
+    list: Option<Box<ListWindow>>,
     explicit: bool,
     /// A live expiry lies before a live effect: two lives are in the window.
     split: bool,
@@ -97,6 +100,8 @@ impl Window {
     /// Opens a window over an entry whose value (if any) is stable.
     pub fn open(entry: &Entry<'_>) -> Self {
         let (base, base_expiry) = match entry.kind() {
+            // A list's elements know themselves what is stable.
+            Some(Kind::List) => (Base::Absent, Some(entry.expiry())),
             Some(_) => (Base::Live(None), Some(entry.expiry())),
             None => (Base::Absent, None),
         };
@@ -109,6 +114,7 @@ impl Window {
             roots: SmallVec::new(),
             updates: Vec::new(),
             elements: Elements::default(),
+            list: (entry.kind() == Some(Kind::List)).then(|| Box::new(ListWindow::open(entry))),
             explicit: false,
             split: false,
             latest: Hlc(0),
@@ -151,7 +157,18 @@ impl Window {
         let meta = self.causal.observe(id, effect.hlc, &effect.deps, settled);
         self.latest = self.latest.max(effect.hlc);
         self.last = id;
+        if let Some(list) = &mut self.list {
+            list.note(id);
+        }
         if effect.hlc.ms() < self.floor_ms {
+            // Who did not see that life end may hang something on these elements.
+            match &effect.op {
+                Op::List(op) => self.change_list(entry, &meta, op, true),
+                Op::Assign { payload: Payload::List(whole), .. } => {
+                    self.assign_list(entry, &meta, whole, true);
+                }
+                _ => {}
+            }
             let disputes = vec![dispute::late(id, effect, self.floor_ms)];
             return Verdict { late: true, disputes, ..Verdict::default() };
         }
@@ -161,6 +178,7 @@ impl Window {
         if let Some(floor_ms) = effect.fresh {
             let floor_ms = self.floor_ms.max(floor_ms);
             if self.causal.saw_all() {
+                self.bury_list(entry, id);
                 self.restart(&meta);
                 entry.clear();
             } else {
@@ -177,6 +195,7 @@ impl Window {
             Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) => {
                 self.change_elements(entry, &meta, &effect.op);
             }
+            Op::List(op) => self.change_list(entry, &meta, op, false),
             op => {
                 if let Some(update) = Update::of(op) {
                     self.update(entry, meta, update);
@@ -187,6 +206,7 @@ impl Window {
         verdict.clash = self.explicit && self.kinds_live().count() > 1;
         if let Some(before) = before {
             verdict.disputes = self.disputes_since(&before, id, &effect.op, entry);
+            verdict.disputes.append(&mut self.lost_values());
         }
         verdict
     }
@@ -195,6 +215,9 @@ impl Window {
     pub fn flush(&mut self, entry: &mut Entry<'_>, id: EffectId, seen: &Frontier) -> bool {
         self.last = id;
         self.make_explicit(entry);
+        if let Some(list) = &mut self.list {
+            list.note(id);
+        }
         self.cancel(|m| seen.contains(m.id));
         self.rebuild(entry);
         self.nothing_live()
@@ -202,7 +225,8 @@ impl Window {
 
     /// Drops what is stable. `closed_ms`: no effect older than this can arrive any more.
     pub fn prune(&mut self, entry: &mut Entry<'_>, stable: &Frontier, closed_ms: u64) -> Pruned {
-        if self.metas().all(|m| stable.contains(m.id)) {
+        let list_stable = self.list.as_ref().is_none_or(|list| list.is_stable(stable));
+        if list_stable && self.metas().all(|m| stable.contains(m.id)) {
             // What is hidden below may be uncovered yet: the last member may go, an expiry may be put off.
             let hides = self.explicit && (self.split || self.kinds_live().count() > 1);
             // An expiry without a value holds for a value that another node still makes.
@@ -211,12 +235,14 @@ impl Window {
                 None => false,
             };
             return if !hides && !awaits && self.floor_ms <= closed_ms {
+                Self::settle_list(entry);
                 Pruned::Whole
             } else {
                 Pruned::Lingers
             };
         }
         self.prune_partly(stable);
+        self.prune_list(entry, stable);
         Pruned::Partly
     }
 
@@ -245,7 +271,8 @@ impl Window {
 
     /// Live effects held.
     pub fn len(&self) -> usize {
-        self.roots.len() + self.updates.len() + self.elements.len() + self.expiries.len()
+        let list = self.list.as_ref().map_or(0, |list| list.len());
+        self.roots.len() + self.updates.len() + self.elements.len() + self.expiries.len() + list
     }
 
     pub fn is_empty(&self) -> bool {
@@ -254,7 +281,7 @@ impl Window {
 
     /// A window that only remembers a dead key: nothing live in it, base gone.
     pub fn nothing_live(&self) -> bool {
-        self.is_empty() && matches!(self.base, Base::Absent)
+        self.is_empty() && self.list.is_none() && matches!(self.base, Base::Absent)
     }
 
     pub fn floor_ms(&self) -> u64 {
@@ -264,7 +291,9 @@ impl Window {
     fn metas(&self) -> impl Iterator<Item = &Meta> {
         let roots = self.roots.iter().map(|r| &r.meta);
         let updates = self.updates.iter().map(|u| &u.0);
-        roots.chain(updates).chain(self.elements.metas()).chain(self.expiries.iter().map(|e| &e.0))
+        let list = self.list.iter().flat_map(|list| list.metas());
+        let elements = self.elements.metas().chain(list);
+        roots.chain(updates).chain(elements).chain(self.expiries.iter().map(|e| &e.0))
     }
 
     fn restart(&mut self, meta: &Meta) {
@@ -290,10 +319,17 @@ impl Window {
     ) {
         let kind = payload.kind();
         if self.causal.saw_all() {
+            self.bury_list(entry, meta.id);
             self.restart(&meta);
             match payload {
                 Payload::String(bytes) => entry.set_string(bytes, expiry),
-                _ => entry.set_value(Value::from_payload(payload), expiry),
+                Payload::List(whole) => {
+                    entry.clear();
+                    self.expiries.push((meta.clone(), expiry));
+                    self.roots.push(Root { meta: meta.clone(), kind, payload: None });
+                    return self.assign_list(entry, &meta, whole, false);
+                }
+                _ => entry.set_value(Value::from_payload(payload, meta.id), expiry),
             }
             self.expiries.push((meta.clone(), expiry));
             self.roots.push(Root { meta, kind, payload: None });
@@ -303,20 +339,26 @@ impl Window {
         self.cancel(|m| meta.saw(m.id));
         verdict.fork = !self.roots.is_empty();
         self.expiries.push((meta.clone(), expiry));
-        self.roots.push(Root { meta, kind, payload: Some(Value::from_payload(payload)) });
+        if let Payload::List(whole) = payload {
+            self.roots.push(Root { meta: meta.clone(), kind, payload: None });
+            return self.assign_list(entry, &meta, whole, false);
+        }
+        let payload = Some(Value::from_payload(payload, meta.id));
+        self.roots.push(Root { meta, kind, payload });
         self.rebuild(entry);
     }
 
     fn reset(&mut self, entry: &mut Entry<'_>, meta: &Meta) {
         if self.causal.saw_all() {
             let floor_ms = self.floor_ms;
+            self.bury_list(entry, meta.id);
             self.restart(meta);
             self.floor_ms = floor_ms;
             entry.clear();
             return;
         }
         let roots_seen = self.roots.iter().all(|r| meta.saw(r.meta.id));
-        if let Some(kind) = entry.kind().filter(|kind| *kind != Kind::String)
+        if let Some(kind) = entry.kind().filter(|kind| !matches!(kind, Kind::String | Kind::List))
             && !self.explicit
             && roots_seen
         {
@@ -522,11 +564,16 @@ impl Window {
         }
     }
 
-    fn make_explicit(&mut self, entry: &Entry<'_>) {
+    fn make_explicit(&mut self, entry: &mut Entry<'_>) {
+        let was_list = entry.kind() == Some(Kind::List);
+        self.reclaim_list(entry);
         if self.explicit {
             return;
         }
         self.explicit = true;
+        if was_list || self.roots.iter().any(|root| root.kind == Kind::List) {
+            return;
+        }
         let payload = match entry.value() {
             // Updates made a copy already.
             Some(ValueRef::String(_)) if !self.updates.is_empty() => return,
@@ -546,6 +593,9 @@ impl Window {
     }
 
     fn cancel(&mut self, cancels: impl Fn(&Meta) -> bool) {
+        if let Some(list) = &mut self.list {
+            list.cancel(&cancels);
+        }
         // Whatever arrives saw the base.
         self.base = Base::Absent;
         self.base_expiry = None;
@@ -608,11 +658,12 @@ impl Window {
         let winner = self.winner(0);
         Kind::ALL.into_iter().filter(move |kind| {
             base == Some(*kind)
-                || self.roots.iter().any(|r| r.kind == *kind)
+                || *kind != Kind::List && self.roots.iter().any(|r| r.kind == *kind)
                 || match kind {
                     Kind::String => {
                         self.updates.iter().any(|(meta, update)| self.shows(meta, update, winner, 0))
                     }
+                    Kind::List => self.list_live(),
                     kind => self.elements.of(*kind).is_some(),
                 }
         })
@@ -632,6 +683,10 @@ impl Window {
                 Kind::String => {
                     let shown = self.updates.iter().filter(|u| self.shows(&u.0, &u.1, winner, cut_ms));
                     shown.map(|u| &u.0).filter(alive).map(Meta::rank).min_by(rank_order)
+                }
+                Kind::List => {
+                    let by = winner.map(|i| &self.roots[i].meta);
+                    self.list.as_ref().and_then(|list| list.creation(by, cut_ms))
                 }
                 kind => {
                     let writes = self.elements.of(kind)?.values().flat_map(|e| e.writes.iter());
@@ -686,12 +741,18 @@ impl Window {
     /// Works the visible value out again. Explicit windows only.
     fn rebuild(&mut self, entry: &mut Entry<'_>) {
         debug_assert!(self.explicit);
+        self.reclaim_list(entry);
         let cut_ms = self.life_cut_ms();
         self.split = cut_ms > 0;
         let expiry = self.expiry_in_force(cut_ms);
         match self.kind_in_force(cut_ms) {
             None => entry.clear(),
             Some(Kind::String) => set_text(entry, self.text(cut_ms), expiry),
+            Some(Kind::List) => {
+                let shown = self.shown_list(cut_ms);
+                entry.set_value(Value::List(shown), expiry);
+                drop_if_empty(entry);
+            }
             Some(kind) => {
                 let source = self.source(self.winner(cut_ms), cut_ms).filter(|source| source.kind() == kind);
                 let mut value = source.cloned().unwrap_or_else(|| Value::empty(kind));
@@ -707,8 +768,12 @@ impl Window {
         let [root] = &self.roots[..] else { return };
         let id = root.meta.id;
         if stable.contains(id) && self.metas().all(|m| m.id == id || m.saw(id)) {
-            let payload = self.roots.pop().and_then(|r| r.payload);
-            self.base = Base::Live(payload);
+            let Some(root) = self.roots.pop() else { return };
+            if root.kind != Kind::List {
+                self.base = Base::Live(root.payload);
+            } else if let Some(list) = &mut self.list {
+                list.settle_root(id);
+            }
         }
     }
 

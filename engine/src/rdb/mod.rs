@@ -19,16 +19,20 @@ const VERSION: u16 = 10;
 const FOOTER: usize = 10;
 
 const STRING: u8 = 0;
+const LIST: u8 = 1;
 const SET: u8 = 2;
 const ZSET_TEXT: u8 = 3;
 const HASH: u8 = 4;
 const ZSET: u8 = 5;
 const HASH_ZIPMAP: u8 = 9;
+const LIST_ZIPLIST: u8 = 10;
 const SET_INTSET: u8 = 11;
 const ZSET_ZIPLIST: u8 = 12;
 const HASH_ZIPLIST: u8 = 13;
+const LIST_QUICKLIST: u8 = 14;
 const HASH_LISTPACK: u8 = 16;
 const ZSET_LISTPACK: u8 = 17;
+const LIST_QUICKLIST_2: u8 = 18;
 
 /// Serialises a value.
 pub fn dump(value: &ValueRef<'_>) -> Vec<u8> {
@@ -59,8 +63,34 @@ pub fn restore(bytes: &[u8]) -> Result<Value, Malformed> {
 mod tests {
     use super::*;
     use crate::state::hash::HashValue;
+    use crate::state::list::ListValue;
     use crate::state::set::SetValue;
     use crate::state::zset::ZSetValue;
+
+    fn list(values: &[&[u8]]) -> Value {
+        Value::List(ListValue::from_values(proto::EffectId::NONE, values.iter().copied()))
+    }
+
+    #[test]
+    fn lists_are_read_in_every_form() {
+        let ziplist = b"\x10\0\0\0\x0b\0\0\0\x02\0\0\xf6\x02\x01b\xff";
+        let listpack = b"\x0c\0\0\0\x02\0\x05\x01\x81b\x02\xff";
+        let string = |bytes: &[u8]| [&[bytes.len() as u8], bytes].concat();
+        let forms = [
+            [&[LIST, 2][..], b"\x015\x01b"].concat(),
+            [&[LIST_ZIPLIST][..], &string(ziplist)].concat(),
+            [&[LIST_QUICKLIST, 1][..], &string(ziplist)].concat(),
+            [&[LIST_QUICKLIST_2, 1, 2][..], &string(listpack)].concat(),
+            [&[LIST_QUICKLIST_2, 2, 1][..], b"\x015", &[1], b"\x01b"].concat(),
+        ];
+        for form in forms {
+            assert_eq!(read::value(&form), Ok(list(&[b"5", b"b"])), "{form:?}");
+            for cut in 0..form.len() {
+                assert_eq!(read::value(&form[..cut]), Err(Malformed));
+            }
+        }
+        assert_eq!(read::value(&[LIST_QUICKLIST_2, 1, 3, 1, b'a']), Err(Malformed));
+    }
 
     #[test]
     fn values_of_every_type_come_back() {
@@ -73,6 +103,7 @@ mod tests {
             Value::String(Vec::new()),
             Value::Set(SetValue::from_members([&b"a"[..], b"5", &long].into_iter())),
             Value::Hash(HashValue::from_pairs([&b"f"[..], b"v", b"", &long].into_iter())),
+            list(&[b"a", b"", b"-5", &long, b"a"]),
             Value::ZSet(ZSetValue::from_scores([(1.5, &b"a"[..]), (f64::NEG_INFINITY, b"")].into_iter())),
         ];
         for value in values {

@@ -2,16 +2,23 @@
 
 use std::borrow::Cow;
 
+use proto::EffectId;
+
 use super::compact::{self, Element};
 use super::*;
 use crate::number::{parse_f64, push_i64};
 use crate::state::hash::HashValue;
+use crate::state::list::ListValue;
 use crate::state::set::SetValue;
 use crate::state::zset::ZSetValue;
 
 /// Bytes that are no value, or one of a type that is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Malformed;
+
+/// Nodes of a quicklist: one long element, or packed ones.
+const NODE_PLAIN: usize = 1;
+const NODE_PACKED: usize = 2;
 
 /// What a length field holds.
 enum Length {
@@ -98,6 +105,29 @@ pub fn value(bytes: &[u8]) -> Result<Value, Malformed> {
 fn typed(input: &mut Input<'_>) -> Option<Value> {
     match input.byte()? {
         STRING => Some(Value::String(input.string()?.into_owned())),
+        LIST => {
+            let count = input.count()?;
+            list((0..count).map(|_| input.string()))
+        }
+        LIST_ZIPLIST => list(compact::ziplist(&input.string()?)?.into_iter().map(Some)),
+        LIST_QUICKLIST => {
+            let mut out = Vec::new();
+            for _ in 0..input.count()? {
+                out.extend(owned(compact::ziplist(&input.string()?)?));
+            }
+            list(out.into_iter().map(Some))
+        }
+        LIST_QUICKLIST_2 => {
+            let mut out = Vec::new();
+            for _ in 0..input.count()? {
+                match input.length()? {
+                    NODE_PLAIN => out.push(Cow::Owned(input.string()?.into_owned())),
+                    NODE_PACKED => out.extend(owned(compact::listpack(&input.string()?)?)),
+                    _ => return None,
+                }
+            }
+            list(out.into_iter().map(Some))
+        }
         SET => {
             let count = input.count()?;
             set((0..count).map(|_| input.string()))
@@ -125,6 +155,18 @@ fn typed(input: &mut Input<'_>) -> Option<Value> {
         ZSET_LISTPACK => scored(&compact::listpack(&input.string()?)?),
         _ => None,
     }
+}
+
+/// Elements that outlive the node of the list that they were in.
+fn owned(elements: Vec<Element<'_>>) -> impl Iterator<Item = Element<'static>> {
+    elements.into_iter().map(|element| Cow::Owned(element.into_owned()))
+}
+
+fn list<'a>(elements: impl Iterator<Item = Option<Element<'a>>>) -> Option<Value> {
+    let elements: Vec<_> = elements.collect::<Option<_>>()?;
+    // Named when the list is assigned.
+    let out = ListValue::from_values(EffectId::NONE, elements.iter().map(|element| &element[..]));
+    (!out.is_empty()).then_some(Value::List(out))
 }
 
 fn set<'a>(members: impl Iterator<Item = Option<Element<'a>>>) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! Writing values.
 
-use super::{HASH, SET, STRING, ZSET};
+use super::{HASH, LIST, SET, STRING, ZSET};
 use crate::number::parse_i64;
 use crate::state::value::ValueRef;
 
@@ -12,6 +12,11 @@ pub fn value(out: &mut Vec<u8>, value: &ValueRef<'_>) {
         ValueRef::String(text) => {
             out.push(STRING);
             string(out, text);
+        }
+        ValueRef::List(list) => {
+            out.push(LIST);
+            length(out, list.len());
+            list.values().for_each(|value| string(out, value));
         }
         ValueRef::Set(set) => {
             out.push(SET);

@@ -47,6 +47,7 @@ impl Shard {
             Some(Value::Set(set)) => set.heap_bytes(samples, block),
             Some(Value::Hash(hash)) => hash.heap_bytes(samples, block),
             Some(Value::ZSet(zset)) => zset.heap_bytes(samples, block),
+            Some(Value::List(list)) => list.heap_bytes(samples, block),
             None => 0,
         };
         let ptr = entry.ptr();

@@ -24,7 +24,7 @@ pub fn open() {
 
 /// Frees a value, now or later.
 pub fn bury(value: Value) {
-    if value.len() >= ELEMENTS_MIN && OPEN.load(Relaxed) {
+    if value.weight() >= ELEMENTS_MIN && OPEN.load(Relaxed) {
         PENDING.fetch_add(1, Relaxed);
         VALUES.lock().push(value);
     }

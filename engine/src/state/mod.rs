@@ -6,6 +6,7 @@ pub mod graveyard;
 pub mod hash;
 mod hash_table;
 pub mod limits;
+pub mod list;
 mod ranked;
 pub(crate) mod sample;
 pub mod set;

@@ -16,9 +16,11 @@ use proto::{EffectId, Frontier, Hlc};
 
 use super::access::{self, Lfu};
 use super::table::{Entry, EntryPtr, Table};
+use super::value::{Kind, Value};
 use super::waiters::{Waiter, Waiters, Woken};
 use super::watch::Watchers;
-use crate::effect::{Effect, Expiry, Op, Payload};
+use crate::effect::lists::ElementId;
+use crate::effect::{Effect, Expiry, ListOp, Op, Payload};
 use crate::merge::{Dispute, Pruned, Verdict, Window, elements, solo};
 pub(crate) use image::Loading;
 use image::{Loaded, Track};
@@ -230,6 +232,11 @@ impl Shard {
         }
     }
 
+    /// What is put between these two elements of a list may hang on the left one.
+    pub(crate) fn list_leads_to(&self, ptr: EntryPtr, left: ElementId, right: ElementId) -> bool {
+        matches!(self.windows.get(&ptr), Some(Slot::Open(window)) if window.list_leads_to(left, right))
+    }
+
     /// An entry that [`Shard::find`] gave since the shard was locked, and that nothing was folded on or purged from meanwhile: saves
     /// looking for it again.
     #[inline]
@@ -283,7 +290,7 @@ impl Shard {
         let mut entry = unsafe { ptr.entry() };
         let (had_value, had_expiry) = (entry.kind().is_some(), entry.expiry() != Expiry::NEVER);
         if world.solo {
-            solo::fold(&mut entry, effect);
+            solo::fold(&mut entry, id, effect);
         } else {
             let verdict = self.fold_window(&mut entry, id, effect, world);
             self.stats.forks += u64::from(verdict.fork);
@@ -371,13 +378,16 @@ impl Shard {
             }
             Some(Slot::Open(_)) => false,
         };
-        if saw_all && effect.fresh.is_none_or(|floor_ms| floor_ms <= world.closed_ms) {
+        // A list's elements keep their places in a window: others may hang theirs on them.
+        let of_list = entry.kind() == Some(Kind::List)
+            || matches!(effect.op, Op::Assign { payload: Payload::List(_), .. });
+        if saw_all && !of_list && effect.fresh.is_none_or(|floor_ms| floor_ms <= world.closed_ms) {
             match &effect.op {
                 Op::Assign { payload, expiry } => {
                     match payload {
                         Payload::String(bytes) => entry.set_string(bytes, *expiry),
                         _ => {
-                            entry.set_value(crate::state::value::Value::from_payload(payload), *expiry);
+                            entry.set_value(Value::from_payload(payload, id), *expiry);
                         }
                     }
                     self.windows.insert(ptr, Slot::Assigned { id, hlc: effect.hlc });
@@ -444,6 +454,11 @@ impl Shard {
                 if !self.watchers.is_empty() && entry.kind().is_some() {
                     self.watchers.touch_going(db, entry.key());
                 }
+                if entry.kind() == Some(Kind::List) && !entry.windowed() && !world.solo {
+                    // Others may yet hang elements on these.
+                    self.windows.insert(ptr, Slot::Open(Box::new(Window::open(&entry))));
+                    entry.set_windowed(true);
+                }
                 let survives = match self.windows.get_mut(&ptr) {
                     None => false,
                     Some(Slot::Assigned { id, .. }) => !seen.contains(*id),
@@ -490,6 +505,7 @@ impl Shard {
         for (ptr, _) in std::mem::take(&mut self.windows) {
             // SAFETY: a key with a window is in the table; we hold the shard.
             let mut entry = unsafe { ptr.entry() };
+            Window::settle_list(&mut entry);
             entry.set_windowed(false);
             if entry.kind().is_none() {
                 let hash = (world.hash_of)(entry.key());
@@ -539,6 +555,8 @@ impl Shard {
             Some(Slot::Assigned { .. }) => Pruned::Partly,
             Some(Slot::Open(window)) if by.is_some_and(|by| by != window.last()) => {
                 window.prune_partly(stable);
+                // SAFETY: a key with a window is in the table; we hold the shard.
+                window.prune_list(&mut unsafe { ptr.entry() }, stable);
                 Pruned::Partly
             }
             Some(Slot::Open(window)) => {
@@ -747,6 +765,7 @@ fn creates(op: &Op<'_>, solo: bool) -> bool {
     match op {
         Op::Assign { .. } | Op::Delta(_) | Op::DeltaFloat(_) | Op::Append(_) | Op::Overlay { .. } => true,
         Op::Bits(_) | Op::Registers(_) => true,
+        Op::List(ListOp::Insert { .. }) => true,
         op if elements::kind_of(op).is_some() => !elements::removes(op),
         // With peers an unseen add or value may still arrive, and meet it.
         Op::Ttl(_) => !solo,

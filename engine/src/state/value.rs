@@ -1,9 +1,11 @@
 //! Values as they are kept.
 
 use super::hash::HashValue;
+use super::list::ListValue;
 use super::set::SetValue;
 use super::zset::ZSetValue;
 use crate::effect::Payload;
+use proto::EffectId;
 
 /// What a key holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -13,11 +15,12 @@ pub enum Kind {
     Set = 2,
     Hash = 3,
     ZSet = 4,
+    List = 5,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Kind; 4] = [Kind::String, Kind::Set, Kind::Hash, Kind::ZSet];
+    pub const ALL: [Kind; 5] = [Kind::String, Kind::Set, Kind::Hash, Kind::ZSet, Kind::List];
 
     /// TYPE's answer.
     pub fn name(self) -> &'static str {
@@ -26,6 +29,7 @@ impl Kind {
             Kind::Set => "set",
             Kind::Hash => "hash",
             Kind::ZSet => "zset",
+            Kind::List => "list",
         }
     }
 
@@ -41,6 +45,7 @@ pub enum Value {
     Set(SetValue),
     Hash(HashValue),
     ZSet(ZSetValue),
+    List(ListValue),
 }
 
 /// A borrowed value.
@@ -50,6 +55,7 @@ pub enum ValueRef<'a> {
     Set(&'a SetValue),
     Hash(&'a HashValue),
     ZSet(&'a ZSetValue),
+    List(&'a ListValue),
 }
 
 impl Value {
@@ -60,6 +66,7 @@ impl Value {
             Kind::Set => Value::Set(SetValue::default()),
             Kind::Hash => Value::Hash(HashValue::default()),
             Kind::ZSet => Value::ZSet(ZSetValue::default()),
+            Kind::List => Value::List(ListValue::default()),
         }
     }
 
@@ -73,15 +80,18 @@ impl Value {
             Value::Set(set) => ValueRef::Set(set),
             Value::Hash(hash) => ValueRef::Hash(hash),
             Value::ZSet(zset) => ValueRef::ZSet(zset),
+            Value::List(list) => ValueRef::List(list),
         }
     }
 
-    pub fn from_payload(payload: &Payload<'_>) -> Value {
+    /// The value that the assignment `id` makes.
+    pub fn from_payload(payload: &Payload<'_>, id: EffectId) -> Value {
         match payload {
             Payload::String(bytes) => Value::String(bytes.to_vec()),
             Payload::Set(members) => Value::Set(SetValue::from_members(members.iter())),
             Payload::Hash(pairs) => Value::Hash(HashValue::from_pairs(pairs.iter())),
             Payload::ZSet(scores) => Value::ZSet(ZSetValue::from_scores(scores.iter())),
+            Payload::List(whole) => Value::List(ListValue::from_values(id, whole.values.iter())),
         }
     }
 
@@ -107,10 +117,18 @@ impl Value {
 
     pub fn remove_item(&mut self, member: &[u8]) {
         match self {
-            Value::String(_) => {}
+            Value::String(_) | Value::List(_) => {}
             Value::Set(set) => _ = set.remove(member),
             Value::Hash(hash) => _ = hash.remove(member),
             Value::ZSet(zset) => _ = zset.remove(member),
+        }
+    }
+
+    /// Elements of a collection, dead ones of a list included: how much there is to free.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Value::List(list) => list.total(),
+            value => value.len(),
         }
     }
 
@@ -142,6 +160,7 @@ impl ValueRef<'_> {
             ValueRef::Set(_) => Kind::Set,
             ValueRef::Hash(_) => Kind::Hash,
             ValueRef::ZSet(_) => Kind::ZSet,
+            ValueRef::List(_) => Kind::List,
         }
     }
 
@@ -151,6 +170,7 @@ impl ValueRef<'_> {
             ValueRef::Set(set) => Value::Set((*set).clone()),
             ValueRef::Hash(hash) => Value::Hash((*hash).clone()),
             ValueRef::ZSet(zset) => Value::ZSet((*zset).clone()),
+            ValueRef::List(list) => Value::List((*list).clone()),
         }
     }
 
@@ -161,6 +181,7 @@ impl ValueRef<'_> {
             ValueRef::Set(set) => set.len(),
             ValueRef::Hash(hash) => hash.len(),
             ValueRef::ZSet(zset) => zset.len(),
+            ValueRef::List(list) => list.len(),
         }
     }
 
@@ -175,7 +196,7 @@ impl ValueRef<'_> {
 
     pub fn item(&self, member: &[u8]) -> Option<Item> {
         match self {
-            ValueRef::String(_) => None,
+            ValueRef::String(_) | ValueRef::List(_) => None,
             ValueRef::Set(set) => set.contains(member).then_some(Item::Member),
             ValueRef::Hash(hash) => hash.get(member).map(|value| Item::Field(value.into())),
             ValueRef::ZSet(zset) => zset.score(member).map(Item::Score),
@@ -184,7 +205,7 @@ impl ValueRef<'_> {
 
     pub fn has_item(&self, member: &[u8]) -> bool {
         match self {
-            ValueRef::String(_) => false,
+            ValueRef::String(_) | ValueRef::List(_) => false,
             ValueRef::Set(set) => set.contains(member),
             ValueRef::Hash(hash) => hash.contains(member),
             ValueRef::ZSet(zset) => zset.contains(member),

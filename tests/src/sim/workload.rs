@@ -10,6 +10,7 @@ pub enum Holds {
     Set,
     Hash,
     ZSet,
+    List,
 }
 
 impl Holds {
@@ -20,6 +21,7 @@ impl Holds {
             Holds::Set => "set",
             Holds::Hash => "hash",
             Holds::ZSet => "zset",
+            Holds::List => "list",
         }
     }
 }
@@ -76,7 +78,7 @@ const fn expiring(name: &'static str, draw: fn(&mut Draw<'_>) -> String) -> Fami
     Family { name, flushes: false, expires: true, draw }
 }
 
-use Holds::{Counter, Hash, Set, String as Text, ZSet};
+use Holds::{Counter, Hash, List, Set, String as Text, ZSet};
 
 /// Every family.
 pub const FAMILIES: &[Family] = &[
@@ -115,21 +117,36 @@ pub const FAMILIES: &[Family] = &[
     family("zrem", |d| format!("ZREM {} {} {}", d.key(ZSet), d.member(), d.member())),
     family("zpopmin", |d| format!("ZPOPMIN {}", d.key(ZSet))),
     family("zunionstore", |d| format!("ZUNIONSTORE {} 2 {} {}", d.key(ZSet), d.key(ZSet), d.key(ZSet))),
+    family("rpush", |d| format!("RPUSH {} {} {} {}", d.key(List), d.member(), d.value(), d.member())),
+    family("lpush", |d| format!("LPUSH {} {} {}", d.key(List), d.value(), d.member())),
+    family("linsert", |d| {
+        let side = ["BEFORE", "AFTER"][d.below(2) as usize];
+        format!("LINSERT {} {side} {} {}", d.key(List), d.member(), d.value())
+    }),
+    family("lset", |d| format!("LSET {} {} {}", d.key(List), d.below(3), d.value())),
+    family("lrem", |d| format!("LREM {} {} {}", d.key(List), d.below(3), d.member())),
+    family("lpop", |d| format!("LPOP {} {}", d.key(List), 1 + d.below(3))),
+    family("rpop", |d| format!("RPOP {}", d.key(List))),
+    family("ltrim", |d| format!("LTRIM {} {} -{}", d.key(List), d.below(2), 1 + d.below(3))),
+    family("lmove", |d| {
+        let (from, to) = (["LEFT", "RIGHT"][d.below(2) as usize], ["LEFT", "RIGHT"][d.below(2) as usize]);
+        format!("LMOVE {} {} {from} {to}", d.key(List), d.key(List))
+    }),
     family("del", |d| {
-        let holds = [Text, Counter, Set, Hash, ZSet][d.below(5) as usize];
+        let holds = [Text, Counter, Set, Hash, ZSet, List][d.below(6) as usize];
         format!("DEL {} {}", d.key(holds), d.key(holds))
     }),
     expiring("expire", |d| {
-        let holds = [Text, Counter, Set, Hash, ZSet][d.below(5) as usize];
+        let holds = [Text, Counter, Set, Hash, ZSet, List][d.below(6) as usize];
         format!("PEXPIRE {} {}", d.key(holds), d.ms())
     }),
     family("persist", |d| format!("PERSIST {}", d.key(Text))),
     family("rename", |d| {
-        let holds = [Text, Set, Hash, ZSet][d.below(4) as usize];
+        let holds = [Text, Set, Hash, ZSet, List][d.below(5) as usize];
         format!("RENAME {} {}", d.key(holds), d.key(holds))
     }),
     family("copy", |d| {
-        let holds = [Text, Set, Hash, ZSet][d.below(4) as usize];
+        let holds = [Text, Set, Hash, ZSet, List][d.below(5) as usize];
         format!("COPY {} {} REPLACE", d.key(holds), d.key(holds))
     }),
     family("move", |d| format!("MOVE {} 1", d.key(Text))),

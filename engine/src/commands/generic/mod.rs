@@ -19,6 +19,7 @@ pub use rename::{copy, move_, rename, renamenx};
 pub use serialise::{dump, restore};
 pub use wait::wait;
 
+use crate::commands::lists;
 use crate::core::{Key, Unit};
 use crate::effect::{Expiry, Members, Op, Payload, Scores};
 use crate::state::value::{Value, ValueRef};
@@ -52,6 +53,10 @@ pub(super) fn assign_whole(unit: &mut Unit<'_>, key: &Key<'_>, value: &Value, ex
             let slices: Vec<(f64, &[u8])> = scores.iter().map(|(score, m)| (*score, m.as_slice())).collect();
             let payload = Payload::ZSet(Scores::Slices(&slices));
             unit.emit(key, Op::Assign { payload, expiry });
+        }
+        ValueRef::List(list) => {
+            let values: Vec<&[u8]> = list.values().collect();
+            lists::assign(unit, key, &values, expiry);
         }
     }
 }

@@ -23,7 +23,14 @@ fn take_first<'a>(
 ) -> Result<Option<Taken<'a>>, Refusal> {
     for name in names {
         let key = unit.key(name);
-        if unit.zset(&key)?.is_none() || !unit.may_take(&key, Kind::ZSet) {
+        let has_waited = unit.has_waited();
+        match unit.zset(&key) {
+            Ok(Some(_)) => {}
+            // Who has waited is not told of another type that a key came to have.
+            Err(refusal) if !has_waited => return Err(refusal),
+            Ok(None) | Err(_) => continue,
+        }
+        if !unit.may_take(&key, Kind::ZSet) {
             continue;
         }
         if let Some(taken) = take(unit, &key, count, max)? {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proto::{NodeId, Seq};
 
 use crate::effect::batch::{Batch, BatchKind};
-use crate::effect::{FieldOp, Op, Payload, ScoreOp};
+use crate::effect::{FieldOp, ListOp, Op, Payload, ScoreOp};
 
 /// Effects of one origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,11 +66,12 @@ impl Tally {
 }
 
 /// Every name of [`kind_name`].
-pub const KIND_NAMES: [&str; 27] = [
+pub const KIND_NAMES: [&str; 32] = [
     "assign",
     "assign-set",
     "assign-hash",
     "assign-zset",
+    "assign-list",
     "reset",
     "delta",
     "delta-float",
@@ -90,6 +91,10 @@ pub const KIND_NAMES: [&str; 27] = [
     "score-max",
     "score-min",
     "score-remove",
+    "list-insert",
+    "list-remove",
+    "list-set",
+    "list-trim",
     "flush",
     "swap",
     "bind",
@@ -112,6 +117,7 @@ pub fn kind_name(op: &Op<'_>) -> &'static str {
         Op::Scores(ScoreOp::Max(_)) => "score-max",
         Op::Scores(ScoreOp::Min(_)) => "score-min",
         Op::Scores(ScoreOp::Remove(_)) => "score-remove",
+        Op::Assign { payload: Payload::List(_), .. } => "assign-list",
         Op::Reset => "reset",
         Op::Delta(_) => "delta",
         Op::DeltaFloat(_) => "delta-float",
@@ -122,6 +128,10 @@ pub fn kind_name(op: &Op<'_>) -> &'static str {
         Op::Ttl(_) => "ttl",
         Op::MemberAdd(_) => "add",
         Op::MemberRemove(_) => "remove",
+        Op::List(ListOp::Insert { .. }) => "list-insert",
+        Op::List(ListOp::Remove(_)) => "list-remove",
+        Op::List(ListOp::Set { .. }) => "list-set",
+        Op::List(ListOp::Trim { .. }) => "list-trim",
         Op::Flush { .. } => "flush",
         Op::SwapDb { .. } => "swap",
         Op::Bind { .. } => "bind",

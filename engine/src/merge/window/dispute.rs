@@ -137,6 +137,7 @@ impl Window {
         if let Some(root) = winner.map(|i| &self.roots[i])
             && root.kind != kind
             && !root.payload.as_ref().is_some_and(empty)
+            && (root.kind != Kind::List || self.list_root_live(root.meta.id))
         {
             losers.push(root.meta.id);
         }
@@ -172,7 +173,8 @@ impl Window {
     /// Effects on the elements of a collection of this type.
     fn element_metas(&self, kind: Kind) -> impl Iterator<Item = &Meta> {
         let held = self.elements.of(kind).into_iter().flat_map(|held| held.values());
-        held.flat_map(|element| element.writes.iter().map(|write| &write.0))
+        let list = self.list.iter().filter(move |_| kind == Kind::List).flat_map(|list| list.metas());
+        held.flat_map(|element| element.writes.iter().map(|write| &write.0)).chain(list)
     }
 
     /// Of the elements that the effect names, the values that its own lost to or won over.
@@ -276,6 +278,7 @@ impl Window {
             let root = self.roots.iter().find(|r| r.meta.id == id)?;
             Some(match &root.payload {
                 Some(value) => render(value.as_ref()),
+                None if root.kind == Kind::List => "list".into(),
                 // Lean: the entry has it.
                 None => entry.value().map_or_else(|| "nothing".into(), render),
             })
@@ -302,7 +305,7 @@ pub(super) fn late(id: EffectId, effect: &Effect<'_>, floor_ms: u64) -> Dispute 
 
 fn render_op(op: &Op<'_>) -> String {
     match op {
-        Op::Assign { payload, .. } => render(Value::from_payload(payload).as_ref()),
+        Op::Assign { payload, .. } => render(Value::from_payload(payload, EffectId::NONE).as_ref()),
         Op::Reset => "reset".into(),
         Op::Delta(n) => render_update(&Update::Delta(*n)),
         Op::DeltaFloat(n) => render_update(&Update::DeltaFloat(*n)),

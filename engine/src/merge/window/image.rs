@@ -9,6 +9,7 @@ use crate::hyperloglog;
 use crate::image::bytes::{Fields, put_expiry, put_id, put_u64, put_value};
 use crate::merge::causal::{Causal, Meta, Shared};
 use crate::merge::elements::{Element, Elements, Write};
+use crate::merge::list::ListWindow;
 use crate::merge::text::Update;
 use crate::number::LongDouble;
 use crate::state::value::{Item, Kind, Value};
@@ -19,6 +20,7 @@ const BASE: u8 = 4;
 const BASE_EXPIRY: u8 = 8;
 /// Elements of other kinds than sets follow those of sets.
 const MORE_ELEMENTS: u8 = 16;
+const LIST: u8 = 32;
 
 const DELTA: u8 = 1;
 const DELTA_FLOAT: u8 = 2;
@@ -44,7 +46,8 @@ impl Window {
                 | flag(self.split, SPLIT)
                 | flag(matches!(self.base, Base::Live(_)), BASE)
                 | flag(self.base_expiry.is_some(), BASE_EXPIRY)
-                | flag(self.elements.0.iter().any(|g| g.kind != Kind::Set), MORE_ELEMENTS),
+                | flag(self.elements.0.iter().any(|g| g.kind != Kind::Set), MORE_ELEMENTS)
+                | flag(self.list.is_some(), LIST),
         );
         put_u64(out, self.latest.0);
         put_id(out, self.last);
@@ -97,6 +100,9 @@ impl Window {
                 }
             }
         }
+        if let Some(list) = &self.list {
+            list.encode(out);
+        }
     }
 
     /// Reads what [`Window::encode`] wrote.
@@ -116,6 +122,7 @@ impl Window {
             roots: SmallVec::new(),
             updates: Vec::new(),
             elements: Elements::default(),
+            list: None,
             explicit: flags & EXPLICIT != 0,
             split: flags & SPLIT != 0,
             latest,
@@ -158,6 +165,9 @@ impl Window {
                 }
                 window.elements.make(kind).insert(member.into(), Element { below, writes });
             }
+        }
+        if flags & LIST != 0 {
+            window.list = Some(Box::new(ListWindow::decode(fields, &mut shared)?));
         }
         Some(window)
     }

@@ -1,0 +1,747 @@
+//! A list's elements in order, each with its name.
+//!
+//! A short list is one chunk; a longer one is blocks of chunks, with counts at each level: the ends are near, and an index is
+//! found by stepping over blocks, chunks and at last elements. While peers may still refer to them, elements that are gone
+//! stay as *dead* ones in their places, without bytes; they count nowhere and cost a share of a span.
+
+mod chunk;
+mod cursor;
+
+use std::collections::VecDeque;
+
+use proto::{EffectId, varint};
+
+use crate::effect::Members;
+use crate::effect::lists::{ElementId, IdRun};
+use crate::image::bytes::Fields;
+use chunk::{Chunk, Spans, push_id, take_span};
+pub use chunk::{Item, Life, Span};
+pub use cursor::Cursor;
+
+/// Chunks of a block at most.
+const CHUNKS_MAX: usize = 256;
+
+/// Where an element is. Valid until the list changes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Pos {
+    block: u32,
+    chunk: u32,
+    item: u32,
+}
+
+impl Pos {
+    fn at(block: usize, chunk: usize, item: usize) -> Pos {
+        Pos { block: block as u32, chunk: chunk as u32, item: item as u32 }
+    }
+
+    fn chunk_place(self) -> (usize, usize) {
+        (self.block as usize, self.chunk as usize)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Block {
+    chunks: VecDeque<Chunk>,
+    live: usize,
+    total: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rope {
+    blocks: VecDeque<Block>,
+    live: usize,
+    total: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Repr {
+    One(Chunk),
+    Many(Box<Rope>),
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct ListValue(Repr);
+
+impl Default for ListValue {
+    fn default() -> Self {
+        ListValue(Repr::One(Chunk::default()))
+    }
+}
+
+impl PartialEq for ListValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.values().eq(other.values())
+    }
+}
+
+impl ListValue {
+    /// The elements that the assignment `id` makes.
+    pub fn from_values<'a>(id: EffectId, values: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut list = ListValue::default();
+        for (i, value) in (0..).zip(values) {
+            list.push_back(ElementId::new(id, i), value, Life::Live);
+        }
+        list
+    }
+
+    /// Live elements.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::One(chunk) => chunk.live(),
+            Repr::Many(rope) => rope.live,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Live and dead elements.
+    pub fn total(&self) -> usize {
+        match &self.0 {
+            Repr::One(chunk) => chunk.total(),
+            Repr::Many(rope) => rope.total,
+        }
+    }
+
+    /// What OBJECT ENCODING of Redis 7.0 says.
+    pub fn encoding(&self) -> &'static str {
+        "quicklist"
+    }
+
+    fn blocks(&self) -> usize {
+        match &self.0 {
+            Repr::One(_) => 1,
+            Repr::Many(rope) => rope.blocks.len(),
+        }
+    }
+
+    fn chunks_of(&self, block: usize) -> usize {
+        match &self.0 {
+            Repr::One(_) => 1,
+            Repr::Many(rope) => rope.blocks[block].chunks.len(),
+        }
+    }
+
+    fn chunk(&self, (block, chunk): (usize, usize)) -> Option<&Chunk> {
+        match &self.0 {
+            Repr::One(one) => (block == 0 && chunk == 0).then_some(one),
+            Repr::Many(rope) => rope.blocks.get(block)?.chunks.get(chunk),
+        }
+    }
+
+    /// Changes a chunk and the counts above it, then cuts or drops it as its size asks.
+    fn edit(&mut self, (block, chunk): (usize, usize), edit: impl FnOnce(&mut Chunk)) {
+        let rope = match &mut self.0 {
+            Repr::One(one) => {
+                edit(one);
+                if !one.is_full() {
+                    return;
+                }
+                let one = std::mem::take(one);
+                let (live, total) = (one.live(), one.total());
+                let block = Block { chunks: [one].into(), live, total };
+                self.0 = Repr::Many(Box::new(Rope { blocks: [block].into(), live, total }));
+                let Repr::Many(rope) = &mut self.0 else { return };
+                rope.divide(0, 0);
+                return;
+            }
+            Repr::Many(rope) => rope,
+        };
+        let Some(held) = rope.blocks.get_mut(block) else { return };
+        let Some(target) = held.chunks.get_mut(chunk) else { return };
+        let before = (target.live(), target.total());
+        edit(target);
+        let (live, total, full) = (target.live(), target.total(), target.is_full());
+        held.live = held.live + live - before.0;
+        held.total = held.total + total - before.1;
+        rope.live = rope.live + live - before.0;
+        rope.total = rope.total + total - before.1;
+        if total == 0 {
+            held.chunks.remove(chunk);
+            if held.chunks.is_empty() {
+                rope.blocks.remove(block);
+            }
+            if rope.blocks.is_empty() {
+                self.0 = Repr::One(Chunk::default());
+            }
+        } else if full {
+            rope.divide(block, chunk);
+        }
+    }
+
+    /// Puts an element before the one at `pos`, which may be the end.
+    pub fn insert(&mut self, pos: Pos, id: ElementId, value: &[u8], life: Life) {
+        let (mut place, mut item) = (pos.chunk_place(), pos.item as usize);
+        if self.chunk(place).is_none() {
+            return self.push_back(id, value, life);
+        }
+        // The end of the chunk before serves as well as the beginning of this one, and spans may join there.
+        if item == 0 && (place.0, place.1) > (0, 0) {
+            place = self.chunk_before(place);
+            item = self.chunk(place).map_or(0, Chunk::total);
+        }
+        self.edit(place, |chunk| chunk.insert(item, id, value, life));
+    }
+
+    /// Puts a command's values before the element at `pos`, each behind the one before or, `reversed`, before it. Returns about
+    /// where they are.
+    pub fn insert_run(
+        &mut self,
+        pos: Pos,
+        first: ElementId,
+        values: Members<'_>,
+        reversed: bool,
+        life: Life,
+    ) -> Pos {
+        let (mut at, count) = (pos, values.len());
+        let (at_back, at_front) = (pos == self.end(), pos == Pos::default());
+        for (i, value) in values.iter().enumerate() {
+            let id =
+                if first.index == ElementId::MOVED { first } else { ElementId { index: i as u32, ..first } };
+            let value = if life == Life::Live { value } else { &[] };
+            if at_back && !reversed {
+                self.push_back(id, value, life);
+            } else if at_front && reversed {
+                self.push_front(id, value, life);
+            } else {
+                self.insert(at, id, value, life);
+                // Chunks may have been cut.
+                if i + 1 < count {
+                    at = match self.find(id, Some(at)) {
+                        Some(found) if reversed => found,
+                        Some(found) => self.behind(found),
+                        None => at,
+                    };
+                }
+            }
+        }
+        if at_back && !reversed { self.end() } else { at }
+    }
+
+    fn chunk_before(&self, (block, chunk): (usize, usize)) -> (usize, usize) {
+        if chunk > 0 { (block, chunk - 1) } else { (block - 1, self.chunks_of(block - 1) - 1) }
+    }
+
+    pub fn push_back(&mut self, id: ElementId, value: &[u8], life: Life) {
+        let block = self.blocks() - 1;
+        let place = (block, self.chunks_of(block) - 1);
+        if let Some(last) = self.chunk(place)
+            && !last.has_room(value.len())
+        {
+            self.fresh_chunk(true);
+            let block = self.blocks() - 1;
+            let place = (block, self.chunks_of(block) - 1);
+            return self.edit(place, |chunk| chunk.insert(chunk.total(), id, value, life));
+        }
+        self.edit(place, |chunk| chunk.insert(chunk.total(), id, value, life));
+    }
+
+    pub fn push_front(&mut self, id: ElementId, value: &[u8], life: Life) {
+        if self.chunk((0, 0)).is_some_and(|first| !first.has_room(value.len())) {
+            self.fresh_chunk(false);
+        }
+        self.edit((0, 0), |chunk| chunk.insert(0, id, value, life));
+    }
+
+    /// An empty chunk at one end, for an element that is put there at once.
+    fn fresh_chunk(&mut self, at_back: bool) {
+        if let Repr::One(one) = &mut self.0 {
+            let one = std::mem::take(one);
+            let (live, total) = (one.live(), one.total());
+            let block = Block { chunks: [one].into(), live, total };
+            self.0 = Repr::Many(Box::new(Rope { blocks: [block].into(), live, total }));
+        }
+        let Repr::Many(rope) = &mut self.0 else { return };
+        let end = if at_back { rope.blocks.back_mut() } else { rope.blocks.front_mut() };
+        if end.is_none_or(|block| block.chunks.len() >= CHUNKS_MAX) {
+            if at_back {
+                rope.blocks.push_back(Block::default());
+            } else {
+                rope.blocks.push_front(Block::default());
+            }
+        }
+        let end = if at_back { rope.blocks.back_mut() } else { rope.blocks.front_mut() };
+        let Some(end) = end else { return };
+        if at_back {
+            end.chunks.push_back(Chunk::default());
+        } else {
+            end.chunks.push_front(Chunk::default());
+        }
+    }
+
+    pub fn set(&mut self, pos: Pos, value: &[u8]) {
+        self.edit(pos.chunk_place(), |chunk| chunk.set(pos.item as usize, value));
+    }
+
+    /// Marks a live element dead.
+    pub fn kill(&mut self, pos: Pos, life: Life) {
+        self.edit(pos.chunk_place(), |chunk| chunk.kill(pos.item as usize, life));
+    }
+
+    /// Takes an element out altogether.
+    pub fn remove(&mut self, pos: Pos) {
+        self.edit(pos.chunk_place(), |chunk| chunk.remove(pos.item as usize));
+    }
+
+    /// Whether the element is alive.
+    pub fn is_live(&self, pos: Pos) -> bool {
+        let looked = self.chunk(pos.chunk_place()).and_then(|chunk| chunk.look(pos.item as usize));
+        looked.is_some_and(|(_, life, _)| life == Life::Live)
+    }
+
+    pub fn item(&self, pos: Pos) -> Option<Item<'_>> {
+        self.chunk(pos.chunk_place())?.item(pos.item as usize)
+    }
+
+    /// The chunk with the live element number `index`, and its number there.
+    fn chunk_of_live(&self, index: usize) -> Option<(usize, usize, usize)> {
+        if index >= self.len() {
+            return None;
+        }
+        let rope = match &self.0 {
+            Repr::One(_) => return Some((0, 0, index)),
+            Repr::Many(rope) => rope,
+        };
+        // From the nearer end.
+        let (mut block, mut first) = (0, 0);
+        if index < rope.live / 2 {
+            while first + rope.blocks[block].live <= index {
+                first += rope.blocks[block].live;
+                block += 1;
+            }
+        } else {
+            (block, first) = (rope.blocks.len() - 1, rope.live - rope.blocks[rope.blocks.len() - 1].live);
+            while first > index {
+                block -= 1;
+                first -= rope.blocks[block].live;
+            }
+        }
+        let held = &rope.blocks[block];
+        let within = index - first;
+        let (mut chunk, mut first) = (0, 0);
+        if within < held.live / 2 {
+            while first + held.chunks[chunk].live() <= within {
+                first += held.chunks[chunk].live();
+                chunk += 1;
+            }
+        } else {
+            (chunk, first) = (held.chunks.len() - 1, held.live - held.chunks[held.chunks.len() - 1].live());
+            while first > within {
+                chunk -= 1;
+                first -= held.chunks[chunk].live();
+            }
+        }
+        Some((block, chunk, within - first))
+    }
+
+    /// The value of the live element number `index`.
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let (block, chunk, within) = self.chunk_of_live(index)?;
+        self.chunk((block, chunk))?.values().nth(within)
+    }
+
+    /// Place of the live element number `index`.
+    pub fn place(&self, index: usize) -> Option<Pos> {
+        let (block, chunk, within) = self.chunk_of_live(index)?;
+        let item = self.chunk((block, chunk))?.place_of_live(within)?;
+        Some(Pos::at(block, chunk, item))
+    }
+
+    /// Name of the live element number `index`.
+    pub fn id(&self, index: usize) -> Option<ElementId> {
+        let pos = self.place(index)?;
+        Some(self.chunk(pos.chunk_place())?.look(pos.item as usize)?.0)
+    }
+
+    pub fn first_id(&self) -> Option<ElementId> {
+        self.id(0)
+    }
+
+    pub fn last_id(&self) -> Option<ElementId> {
+        self.id(self.len().checked_sub(1)?)
+    }
+
+    /// The first of all elements is alive.
+    pub fn begins_live(&self) -> bool {
+        self.chunk((0, 0)).and_then(|c| c.spans().next()).is_some_and(|s| s.life == Life::Live)
+    }
+
+    /// The last of all elements is alive.
+    pub fn ends_live(&self) -> bool {
+        let block = self.blocks() - 1;
+        let last = self.chunk((block, self.chunks_of(block) - 1));
+        last.and_then(|c| c.spans().last()).is_some_and(|s| s.life == Life::Live)
+    }
+
+    /// Live values from number `start` on.
+    pub fn values_from(&self, start: usize) -> impl Iterator<Item = &[u8]> + '_ {
+        let (block, chunk, within) = self.chunk_of_live(start).unwrap_or((self.blocks(), 0, 0));
+        let mut place = (block, chunk);
+        let chunks = std::iter::from_fn(move || {
+            let found = self.chunk(place)?;
+            place.1 += 1;
+            if place.1 >= self.chunks_of(place.0) {
+                place = (place.0 + 1, 0);
+            }
+            Some(found)
+        });
+        chunks.flat_map(Chunk::values).skip(within)
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &[u8]> + '_ {
+        self.values_from(0)
+    }
+
+    /// Reads elements in both directions from a place on.
+    pub fn cursor(&self, pos: Pos) -> Cursor<'_> {
+        Cursor::new(self, pos)
+    }
+
+    /// The place behind the last element.
+    pub fn end(&self) -> Pos {
+        let block = self.blocks() - 1;
+        let chunk = self.chunks_of(block) - 1;
+        Pos::at(block, chunk, self.chunk((block, chunk)).map_or(0, Chunk::total))
+    }
+
+    /// Finds an element by its name: where `near` says, then from both ends inwards.
+    pub fn find(&self, id: ElementId, near: Option<Pos>) -> Option<Pos> {
+        let look = |place: (usize, usize)| {
+            let item = self.chunk(place)?.find(id)?;
+            Some(Pos::at(place.0, place.1, item))
+        };
+        if let Some(near) = near {
+            let (block, chunk) = near.chunk_place();
+            let around = [(block, chunk), (block, chunk + 1), (block + 1, 0)];
+            if let Some(found) = around.into_iter().find_map(look) {
+                return Some(found);
+            }
+        }
+        let (mut front, mut back) = ((0, 0), self.end().chunk_place());
+        while front <= back {
+            if let Some(found) = look(front).or_else(|| look(back)) {
+                return Some(found);
+            }
+            front.1 += 1;
+            if front.1 >= self.chunks_of(front.0) {
+                front = (front.0 + 1, 0);
+            }
+            if back == (0, 0) {
+                break;
+            }
+            back = self.chunk_before(back);
+        }
+        None
+    }
+
+    /// Rewrites the list: each element is kept with the life that `keep` gives it, or taken out. Blocks, and chunks by their
+    /// place, for which nothing is to do stay as they are; `touches` is asked with the numbers of live and of all elements.
+    fn rewrite(
+        &mut self,
+        touches: impl Fn(Option<(usize, usize)>, usize, usize) -> bool,
+        mut keep: impl FnMut(Pos, &Item<'_>) -> Option<Life>,
+    ) {
+        let mut filter = |chunk: &mut Chunk, place: (usize, usize)| {
+            if touches(Some(place), chunk.live(), chunk.total()) {
+                let mut at = 0;
+                *chunk = chunk.filtered(|item| {
+                    at += 1;
+                    keep(Pos::at(place.0, place.1, at - 1), item)
+                });
+            }
+        };
+        match &mut self.0 {
+            Repr::One(one) => filter(one, (0, 0)),
+            Repr::Many(rope) => {
+                (rope.live, rope.total) = (0, 0);
+                for (b, block) in rope.blocks.iter_mut().enumerate() {
+                    if touches(None, block.live, block.total) {
+                        (block.live, block.total) = (0, 0);
+                        for (c, chunk) in block.chunks.iter_mut().enumerate() {
+                            filter(chunk, (b, c));
+                            block.live += chunk.live();
+                            block.total += chunk.total();
+                        }
+                        block.chunks.retain(|chunk| chunk.total() > 0);
+                    }
+                    rope.live += block.live;
+                    rope.total += block.total;
+                }
+                rope.blocks.retain(|block| !block.chunks.is_empty());
+                if rope.blocks.is_empty() {
+                    self.0 = Repr::One(Chunk::default());
+                }
+            }
+        }
+    }
+
+    /// Takes dead elements out: of one generation, or all.
+    pub fn purge(&mut self, only: Option<Life>) {
+        self.rewrite(
+            |_, live, total| total > live,
+            |_, item| {
+                let goes = item.life != Life::Live && only.is_none_or(|only| only == item.life);
+                (!goes).then_some(item.life)
+            },
+        );
+    }
+
+    /// Marks those live elements dead for which `dies` holds.
+    pub fn kill_where(&mut self, life: Life, mut dies: impl FnMut(&Item<'_>) -> bool) {
+        self.rewrite(
+            |_, live, _| live > 0,
+            |_, item| Some(if item.life == Life::Live && dies(item) { life } else { item.life }),
+        );
+    }
+
+    /// Marks those live elements before one place and behind another dead for which `dies` holds.
+    pub fn kill_outside(
+        &mut self,
+        (first, last): (Pos, Pos),
+        life: Life,
+        mut dies: impl FnMut(&Item<'_>) -> bool,
+    ) {
+        let inner = |place: (usize, usize)| first.chunk_place() < place && place < last.chunk_place();
+        self.rewrite(
+            |place, live, _| live > 0 && !place.is_some_and(inner),
+            |pos, item| {
+                let outside = pos < first || last < pos;
+                Some(if outside && item.life == Life::Live && dies(item) { life } else { item.life })
+            },
+        );
+    }
+
+    /// Keeps only the elements between two places, both included.
+    pub fn keep_between(&mut self, first: Pos, last: Pos) {
+        match &mut self.0 {
+            Repr::One(_) => {
+                self.rewrite(|_, _, _| true, |pos, item| (first <= pos && pos <= last).then_some(item.life));
+            }
+            Repr::Many(rope) => {
+                rope.blocks.truncate(last.block as usize + 1);
+                if let Some(block) = rope.blocks.back_mut() {
+                    block.chunks.truncate(last.chunk as usize + 1);
+                    if let Some(chunk) = block.chunks.back_mut() {
+                        chunk.split_off(last.item as usize + 1);
+                    }
+                }
+                rope.blocks.drain(..first.block as usize);
+                if let Some(block) = rope.blocks.front_mut() {
+                    block.chunks.drain(..first.chunk as usize);
+                    if let Some(chunk) = block.chunks.front_mut() {
+                        *chunk = chunk.split_off(first.item as usize);
+                    }
+                }
+                for block in [0, rope.blocks.len().saturating_sub(1)] {
+                    if let Some(block) = rope.blocks.get_mut(block) {
+                        block.live = block.chunks.iter().map(Chunk::live).sum();
+                        block.total = block.chunks.iter().map(Chunk::total).sum();
+                    }
+                }
+                rope.live = rope.blocks.iter().map(|block| block.live).sum();
+                rope.total = rope.blocks.iter().map(|block| block.total).sum();
+                if rope.total == 0 {
+                    self.0 = Repr::One(Chunk::default());
+                }
+            }
+        }
+    }
+
+    /// The place behind an element.
+    pub fn behind(&self, pos: Pos) -> Pos {
+        Pos { item: pos.item + 1, ..pos }
+    }
+
+    /// Names of the live elements from number `start` on, as runs.
+    pub fn runs(&self, start: usize, count: usize) -> Vec<IdRun> {
+        let mut spans = Spans::new();
+        if count > 0
+            && let Some(pos) = self.place(start)
+        {
+            let mut cursor = self.cursor(pos);
+            let mut left = count;
+            while left > 0 {
+                let Some((_, item)) = cursor.next() else { break };
+                if item.life == Life::Live {
+                    push_id(&mut spans, item.id, Life::Live);
+                    left -= 1;
+                }
+            }
+        }
+        spans.into_iter().map(|span| span.ids).collect()
+    }
+
+    /// Bytes out of line, in blocks of the allocator; long lists by the mean of `samples` chunks (0 = all).
+    pub fn heap_bytes(&self, samples: usize, block: fn(usize) -> usize) -> usize {
+        let rope = match &self.0 {
+            Repr::One(chunk) => return chunk.heap_bytes(block),
+            Repr::Many(rope) => rope,
+        };
+        let frames: usize = rope.blocks.iter().map(|b| block(b.chunks.capacity() * size_of::<Chunk>())).sum();
+        let chunks: usize = rope.blocks.iter().map(|b| b.chunks.len()).sum();
+        let looked = if samples == 0 { chunks } else { samples.min(chunks) };
+        let all = rope.blocks.iter().flat_map(|b| b.chunks.iter());
+        let bytes: usize = all.take(looked).map(|chunk| chunk.heap_bytes(block)).sum();
+        let held = block(size_of::<Rope>()) + block(rope.blocks.capacity() * size_of::<Block>());
+        held + frames + (bytes * chunks).checked_div(looked).unwrap_or(0)
+    }
+
+    /// Appends every element with its name and life.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut spans = Spans::new();
+        let mut cursor = self.cursor(Pos::default());
+        while let Some((_, item)) = cursor.next() {
+            push_id(&mut spans, item.id, item.life);
+        }
+        varint::put(out, spans.len() as u64);
+        let mut before = (0, 0);
+        for span in &spans {
+            chunk::put_span(out, span, &mut before);
+        }
+        self.values().for_each(|value| varint::put_bytes(out, value));
+    }
+
+    /// Reads what [`ListValue::encode`] wrote.
+    pub fn decode(fields: &mut Fields<'_>) -> Option<ListValue> {
+        let mut list = ListValue::default();
+        let count = fields.count()?;
+        let mut spans = Spans::new();
+        let mut before = (0, 0);
+        for _ in 0..count {
+            spans.push(take_span(&mut fields.0, &mut before).filter(|span| span.ids.len > 0)?);
+        }
+        for span in &spans {
+            for i in 0..span.ids.len {
+                let value = if span.life == Life::Live { fields.bytes()? } else { &[] };
+                list.push_back(span.ids.at(i), value, span.life);
+            }
+        }
+        Some(list)
+    }
+}
+
+impl Rope {
+    /// Cuts a chunk in two, and its block when that has become too long.
+    fn divide(&mut self, block: usize, chunk: usize) {
+        let held = &mut self.blocks[block];
+        let middle = held.chunks[chunk].total() / 2;
+        let tail = held.chunks[chunk].split_off(middle);
+        held.chunks.insert(chunk + 1, tail);
+        if held.chunks.len() > CHUNKS_MAX {
+            let chunks = held.chunks.split_off(CHUNKS_MAX / 2);
+            let live = chunks.iter().map(Chunk::live).sum();
+            let total = chunks.iter().map(Chunk::total).sum();
+            held.live -= live;
+            held.total -= total;
+            self.blocks.insert(block + 1, Block { chunks, live, total });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(seq: u64) -> ElementId {
+        ElementId { node: 1 + seq % 3, seq, index: 0 }
+    }
+
+    #[test]
+    fn random_edits_equal_those_of_a_vector() {
+        let mut state = 3u64;
+        let mut random = move |n: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % n
+        };
+        for round in 0..6 {
+            let mut list = ListValue::default();
+            let mut model: Vec<(ElementId, Vec<u8>, Life)> = Vec::new();
+            for seq in 0..4000 {
+                let long = if round % 2 == 0 { 30 } else { 2000 };
+                match random(10) {
+                    0..4 => {
+                        let value = vec![seq as u8; random(long)];
+                        list.push_back(id(seq), &value, Life::Live);
+                        model.push((id(seq), value, Life::Live));
+                    }
+                    4 | 5 => {
+                        let value = vec![seq as u8; random(long)];
+                        list.push_front(id(seq), &value, Life::Live);
+                        model.insert(0, (id(seq), value, Life::Live));
+                    }
+                    6 if !model.is_empty() => {
+                        let at = random(model.len());
+                        let pos = list.find(model[at].0, None).unwrap();
+                        list.insert(pos, id(seq), b"new", Life::Live);
+                        model.insert(at, (id(seq), b"new".to_vec(), Life::Live));
+                    }
+                    7 if !model.is_empty() => {
+                        let at = random(model.len());
+                        list.remove(list.find(model[at].0, None).unwrap());
+                        model.remove(at);
+                    }
+                    8 if !list.is_empty() => {
+                        let index = random(list.len());
+                        let pos = list.place(index).unwrap();
+                        let name = list.id(index).unwrap();
+                        list.kill(pos, Life::Dead0);
+                        let at = model.iter().position(|m| m.0 == name).unwrap();
+                        model[at].1.clear();
+                        model[at].2 = Life::Dead0;
+                    }
+                    9 if !list.is_empty() => {
+                        let index = random(list.len());
+                        list.set(list.place(index).unwrap(), &[9; 100]);
+                        let name = list.id(index).unwrap();
+                        model.iter_mut().find(|m| m.0 == name).unwrap().1 = vec![9; 100];
+                    }
+                    _ => {}
+                }
+            }
+            let check = |list: &ListValue, model: &[(ElementId, Vec<u8>, Life)]| {
+                let live: Vec<_> = model.iter().filter(|m| m.2 == Life::Live).collect();
+                assert_eq!((list.len(), list.total()), (live.len(), model.len()));
+                assert!(list.values().eq(live.iter().map(|m| &m.1[..])));
+                for (i, m) in live.iter().enumerate().step_by(7) {
+                    assert_eq!(list.get(i), Some(&m.1[..]));
+                    assert_eq!(list.id(i), Some(m.0));
+                }
+                let mut cursor = list.cursor(Pos::default());
+                let mut all = Vec::new();
+                while let Some((pos, item)) = cursor.next() {
+                    assert_eq!(list.item(pos), Some(item));
+                    all.push(item.id);
+                }
+                assert!(all.iter().eq(model.iter().map(|m| &m.0)));
+                let mut back = Vec::new();
+                let mut cursor = list.cursor(list.end());
+                while let Some((_, item)) = cursor.prev() {
+                    back.push(item.id);
+                }
+                assert!(back.iter().rev().eq(all.iter()));
+            };
+            check(&list, &model);
+            let mut bytes = Vec::new();
+            list.encode(&mut bytes);
+            let read = ListValue::decode(&mut Fields(&bytes)).unwrap();
+            check(&read, &model);
+            assert!(ListValue::decode(&mut Fields(&bytes[..bytes.len() - 1])).is_none());
+            list.purge(None);
+            model.retain(|m| m.2 == Life::Live);
+            check(&list, &model);
+            let (from, to) = (model.len() / 5, model.len() / 2);
+            let mut cut = list.clone();
+            cut.keep_between(list.place(from).unwrap(), list.place(to).unwrap());
+            check(&cut, &model[from..=to]);
+            list.kill_where(Life::Dead1, |item| item.id.seq % 2 == 0);
+            list.purge(Some(Life::Dead1));
+            model.retain(|m| m.0.seq % 2 != 0);
+            check(&list, &model);
+            let runs = list.runs(0, model.len());
+            let names: Vec<_> = runs.iter().flat_map(|r| (0..r.len).map(|i| r.at(i))).collect();
+            assert!(names.iter().eq(model.iter().map(|m| &m.0)));
+        }
+    }
+}
