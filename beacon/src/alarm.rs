@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 /// The same alarm is logged again after this.
 const REPEAT: Duration = Duration::from_secs(30);
 
-/// A kind of refusal since the start of the process.
+/// A kind of refusal since the start of the process, or `state_differs`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Alarm {
     /// `wrong_secret`, `clock_ahead`, `duplicate_node`, `version`, `level`, `refused`, `rewound`, `malformed`, `local`, `dns`.

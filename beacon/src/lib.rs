@@ -14,6 +14,7 @@
 
 pub mod acks;
 mod alarm;
+mod compare;
 pub mod cursors;
 mod dial;
 pub mod dns;

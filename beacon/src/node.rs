@@ -24,7 +24,7 @@ use crate::quic::identity::{Identity, IdentityError};
 use crate::quic::transport;
 use crate::registry::{LinkState, LinkStatus, Registry};
 use crate::sent::{RegionSent, Sent};
-use crate::{dial, quic, streams};
+use crate::{compare, dial, quic, streams};
 
 /// With links up, NACKs are looked at this often; without, this rarely. Never faster than the pause.
 const STEP_EVERY: Duration = Duration::from_millis(10);
@@ -166,6 +166,7 @@ impl Beacon {
         loops.spawn(dial::run(shared.clone(), config.join));
         loops.spawn(step(shared.clone()));
         loops.spawn(streams::run(shared.clone()));
+        loops.spawn(compare::run(shared.clone()));
         Ok(Beacon { shared, loops })
     }
 

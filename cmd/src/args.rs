@@ -158,6 +158,10 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_CONFLICT_FEED_SIZE", value_name = "N")]
     pub conflict_feed_size: Option<u32>,
 
+    /// Pause between two ranges of keys that are compared with a peer, in ms; 0: compare nothing [default: 1000].
+    #[arg(long, env = "ATOLL_COMPARE_INTERVAL", value_name = "MS")]
+    pub compare_interval: Option<u64>,
+
     /// Log lines as text or json [default: text].
     #[arg(long, env = "ATOLL_LOG_FORMAT", value_name = "text|json")]
     pub log_format: Option<String>,
@@ -200,6 +204,7 @@ impl ServeArgs {
             default_mode: self.default_mode.or(other.default_mode),
             rule: self.rule.or(other.rule),
             acks_timeout: self.acks_timeout.or(other.acks_timeout),
+            compare_interval: self.compare_interval.or(other.compare_interval),
             conflict_feed_size: self.conflict_feed_size.or(other.conflict_feed_size),
             log_format: self.log_format.or(other.log_format),
             log_level: self.log_level.or(other.log_level),

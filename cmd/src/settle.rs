@@ -82,6 +82,7 @@ pub struct NodeConfig {
     pub rules: RangeRules,
     pub acks_timeout_ms: u64,
     pub conflict_feed_size: u32,
+    pub compare_interval_ms: u64,
     pub log_json: bool,
     pub log_level: String,
 }
@@ -224,6 +225,7 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         rules,
         acks_timeout_ms: args.acks_timeout.unwrap_or(1000),
         conflict_feed_size: args.conflict_feed_size.unwrap_or(1024),
+        compare_interval_ms: args.compare_interval.unwrap_or(1000),
         log_json,
         log_level,
     })

@@ -8,7 +8,7 @@ use tests::cluster::await_that;
 use tests::server::{Server, binary};
 
 /// Every flag of `atoll serve`.
-const FLAGS: [&str; 23] = [
+const FLAGS: [&str; 24] = [
     "--bind",
     "--port",
     "--unixsocket",
@@ -29,6 +29,7 @@ const FLAGS: [&str; 23] = [
     "--default-mode",
     "--rule",
     "--acks-timeout",
+    "--compare-interval",
     "--conflict-feed-size",
     "--log-format",
     "--log-level",

@@ -16,7 +16,9 @@ use hyper_util::rt::TokioIo;
 use proto::Seq;
 use proto::peer::v1::peer_client::PeerClient;
 use proto::peer::v1::peer_server::{Peer, PeerServer};
-use proto::peer::v1::{FetchChunk, FetchRequest, LendReply, LendRequest, LoanChunk, LoanRequest};
+use proto::peer::v1::{
+    CompareReply, CompareRequest, FetchChunk, FetchRequest, LendReply, LendRequest, LoanChunk, LoanRequest,
+};
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, Join, ReadBuf};
 use tokio::sync::mpsc;
@@ -66,6 +68,20 @@ pub(crate) async fn fetch(shared: Arc<Shared>, link: Arc<Link>, ranges: Vec<SeqR
     }
     shared.replica.fetched(link.peer.node, &ranges, shared.now_ms());
     shared.step_due.notify_one();
+}
+
+/// Puts a question about its state to the peer. `None`: it did not answer.
+pub(crate) async fn compare(link: &Link, question: Vec<u8>) -> Option<Vec<u8>> {
+    let mut client = link.client.clone();
+    let asked = client.compare(CompareRequest { question });
+    match tokio::time::timeout(ANSWER_PAUSE_MAX, asked).await {
+        Ok(Ok(reply)) => Some(reply.into_inner().answer),
+        Ok(Err(status)) => {
+            tracing::debug!(peer = %link.peer.node, "a question was not answered: {status}");
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +171,16 @@ impl Peer for Answers {
         let request = request.into_inner();
         tokio::spawn(transfer::serve(self.shared.clone(), self.link.clone(), request, chunks));
         Ok(Response::new(ReceiverStream::new(answer)))
+    }
+
+    async fn compare(&self, request: Request<CompareRequest>) -> Result<Response<CompareReply>, Status> {
+        let (replica, question) = (self.shared.replica.clone(), request.into_inner().question);
+        let answer = tokio::task::spawn_blocking(move || replica.compare_asked(&question)).await;
+        match answer {
+            Ok(Some(answer)) => Ok(Response::new(CompareReply { answer })),
+            Ok(None) => Err(Status::invalid_argument("no such question")),
+            Err(_) => Err(Status::internal("the question could not be answered")),
+        }
     }
 
     async fn fetch(&self, request: Request<FetchRequest>) -> Result<Response<Self::FetchStream>, Status> {

@@ -23,7 +23,7 @@ use quinn::{Connection, VarInt};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-pub(crate) use fetch::fetch;
+pub(crate) use fetch::{compare, fetch};
 use handshake::Arrival;
 pub(crate) use handshake::{Answer, HandshakeError, accept, greet};
 

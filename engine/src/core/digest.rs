@@ -58,6 +58,11 @@ impl Engine {
 
     /// Digest of every live key (order-independent sum), number of keys, and the frontier it was taken at. Takes everything.
     pub fn digest(&self, now_ms: u64) -> (u128, u64, Frontier) {
+        self.digest_of(now_ms, &|_| true)
+    }
+
+    /// The same of the keys that `counts` names.
+    pub fn digest_of(&self, now_ms: u64, counts: &dyn Fn(&[u8]) -> bool) -> (u128, u64, Frontier) {
         let _apply = self.apply.lock();
         let mut shards: Vec<_> = self.shards.iter().map(|s| s.lock()).collect();
         let mut shown = self.shown.lock().clone();
@@ -71,7 +76,7 @@ impl Engine {
         for shard in &mut shards {
             for (db, part) in shard.parts() {
                 part.table.for_each(|entry| {
-                    if entry.expiry().reached(now_ms) {
+                    if entry.expiry().reached(now_ms) || !counts(entry.key()) {
                         return;
                     }
                     if let Some(value) = entry.value() {

@@ -7,6 +7,7 @@
 
 mod behind;
 mod checkpoint;
+mod compare;
 mod conflicts;
 mod digest;
 mod evict;
@@ -52,6 +53,7 @@ pub(crate) use checkpoint::read_manifest;
 pub use checkpoint::{
     CheckpointDone, CheckpointError, CheckpointFacts, CheckpointPolicy, CheckpointStatus, inspect_checkpoint,
 };
+pub use compare::CompareStats;
 pub use conflicts::Conflict;
 pub use digest::key_digest;
 pub use evict::{POLICIES, Policy, Pool};
@@ -185,6 +187,7 @@ pub struct Engine {
     waits: wait::Waits,
     ages: Mutex<behind::Ages>,
     conflicts: conflicts::Conflicts,
+    compare: compare::Compare,
     /// What is being folded is folded again: its decisions are no news.
     replaying: AtomicBool,
 }

@@ -291,6 +291,7 @@ impl Engine {
             waits: Default::default(),
             ages: Default::default(),
             conflicts: Default::default(),
+            compare: Default::default(),
             replaying: AtomicBool::new(false),
             config,
         }

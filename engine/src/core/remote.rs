@@ -12,6 +12,7 @@ use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Op};
 use crate::log::{LogError, LogPosition};
 use crate::replication::eviction::Evictions;
+use crate::replication::compare::{Answer, Question};
 use crate::replication::horizon::Offer;
 use crate::replication::standing::{Position, Standing, judge};
 use crate::replication::{Ack, Fetch, Member, MemberReach, Received, Replica, ReplicaError, SeqRange};
@@ -733,6 +734,18 @@ impl Replica for Engine {
             }),
             None => Ok(None),
         }
+    }
+
+    fn compare_due(&self, now_ms: u64) -> Option<(NodeId, Vec<u8>)> {
+        self.next_question(now_ms).map(|(peer, question)| (peer, question.encode()))
+    }
+
+    fn compare_asked(&self, question: &[u8]) -> Option<Vec<u8>> {
+        Some(self.answer_question(Question::decode(question)?).encode())
+    }
+
+    fn compared(&self, peer: NodeId, answer: Option<&[u8]>, now_ms: u64) -> Option<String> {
+        self.take_answer(peer, answer.and_then(Answer::decode), now_ms)
     }
 
     fn hlc(&self) -> Hlc {

@@ -342,6 +342,11 @@ impl<'e> Unit<'e> {
         self.locks.shard(key.hash).footprint(key.db, key.hash, key.bytes, samples, block)
     }
 
+    /// Damages a string of a locked shard without an effect (DEBUG CORRUPT). False when there is none.
+    pub fn damage(&mut self, key: &Key<'_>) -> bool {
+        self.locks.shard(key.hash).damage(key.db, key.hash, key.bytes)
+    }
+
     /// All members known, this node included.
     pub fn members(&self) -> Vec<Member> {
         self.engine.members()

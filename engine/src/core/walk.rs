@@ -4,7 +4,7 @@
 //! ordered index are two ways to go on from it, so an iteration may change between them at any call, and a cursor needs no
 //! memory on the server, survives resizes and restarts.
 
-use super::{Engine, Unit};
+use super::{Engine, LockPlan, Turn, Unit};
 use crate::glob;
 use crate::state::shard::free_dead;
 use crate::state::table::{EntryPtr, SHARD_BITS, SHARDS, shard_of};
@@ -248,6 +248,29 @@ impl Unit<'_> {
 }
 
 impl Engine {
+    /// Names of keys of a physical database in `(after, upto]` by the ordered index, in order: `count` and `bytes` at most, one at
+    /// least if there is any. Keys that are new may be missing.
+    pub(super) fn keys_between(
+        &self,
+        db: u32,
+        after: &[u8],
+        upto: Option<&[u8]>,
+        count: usize,
+        bytes: usize,
+    ) -> Vec<Vec<u8>> {
+        let turn = Turn { now_ms: 0 };
+        self.begin(&turn, 0, LockPlan::Walk).index_is_current(db);
+        let (mut names, mut size) = (Vec::new(), 0);
+        // Excluded is what follows the last one.
+        let end = upto.map(|upto| [upto, &[0]].concat());
+        self.indexes[db as usize].lock().walk(after, !after.is_empty(), end.as_deref(), |ptr: EntryPtr| {
+            size += ptr.key().len();
+            names.push(ptr.key().to_vec());
+            names.len() < count && size < bytes
+        });
+        names
+    }
+
     /// Background upkeep: frees dead keys that an index still holds, be they few when `eager`. Returns true when more is
     /// to do.
     pub fn sweep_indexes(&self, eager: bool) -> bool {

@@ -4,6 +4,7 @@
 //! drive it.
 
 pub mod eviction;
+pub mod compare;
 pub mod heard;
 pub mod horizon;
 pub mod nack;
@@ -230,6 +231,22 @@ pub trait Replica: Send + Sync {
         bytes_max: usize,
         out: &mut Vec<u8>,
     ) -> Result<Option<Seq>, ReplicaError>;
+
+    /// The next question that this node asks of a peer about its state, when one is due; [`Replica::compared`] is told what came
+    /// of it before this is asked again.
+    fn compare_due(&self, _now_ms: u64) -> Option<(NodeId, Vec<u8>)> {
+        None
+    }
+
+    /// The answer to such a question of a peer; `None` when it is malformed.
+    fn compare_asked(&self, _question: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// What a peer answered, if it did. Returns what an operator must be told of.
+    fn compared(&self, _peer: NodeId, _answer: Option<&[u8]>, _now_ms: u64) -> Option<String> {
+        None
+    }
 
     /// Wall clock of the last stamp given out; checked against a peer's at the handshake.
     fn hlc(&self) -> Hlc;

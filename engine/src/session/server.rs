@@ -96,6 +96,7 @@ impl Server {
         };
         server.engine.set_string_bytes_max(server.config.live().bulk_bytes_max.load(Relaxed));
         server.engine.set_lfu(server.config.live().lfu());
+        server.engine.set_compare_interval(server.config.text("compare-interval").parse().unwrap_or(0));
         let feed_size = server.config.text("conflict-feed-size").parse().unwrap_or(0);
         server.engine.set_conflict_feed_size(feed_size);
         server.plan_checkpoints();
@@ -153,6 +154,7 @@ impl Server {
                 | "log-absent-size" => {
                     self.plan_checkpoints();
                 }
+                "compare-interval" => self.engine.set_compare_interval(value.parse().unwrap_or(0)),
                 "conflict-feed-size" => self.engine.set_conflict_feed_size(value.parse().unwrap_or(0)),
                 "appendfsync" => self.engine.set_fsync(match value.as_str() {
                     "always" => Fsync::Always,

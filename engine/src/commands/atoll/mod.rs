@@ -7,6 +7,8 @@ mod token;
 
 use proto::resp::Replies;
 
+use super::args::is;
+use crate::glob;
 use crate::refusal::Refusal;
 use crate::replication::Replica;
 use crate::session::Call;
@@ -50,13 +52,33 @@ pub static SPECS: &[CommandSpec] = &[
     },
     CommandSpec {
         name: "atoll.digest",
-        arity: 1,
+        arity: -1,
         flags: Flags::READONLY.or(Flags::ADMIN).or(Flags::NO_MULTI),
         acl: &["@admin", "@slow", "@dangerous"],
         group: "atoll",
-        summary: "Answers a digest of every live key, how many there are, and the frontier it was taken at.",
+        summary: "Answers a digest of the live keys, all or those of a pattern or a range of names, how many there are, and the frontier it was taken at.",
         complexity: "O(N) where N is the number of keys",
         scope: Scope::Walk,
+        args: &[
+            ArgSpec {
+                name: "pattern",
+                kind: "pattern",
+                token: Some("MATCH"),
+                flags: &["optional"],
+                ..ArgSpec::EMPTY
+            },
+            ArgSpec {
+                name: "range",
+                kind: "block",
+                token: Some("RANGE"),
+                flags: &["optional"],
+                args: &[
+                    ArgSpec { name: "from", kind: "string", ..ArgSpec::EMPTY },
+                    ArgSpec { name: "below", kind: "string", ..ArgSpec::EMPTY },
+                ],
+                ..ArgSpec::EMPTY
+            },
+        ],
         plan: Plan::Session(digest),
         ..CommandSpec::EMPTY
     },
@@ -146,8 +168,14 @@ pub static SPECS: &[CommandSpec] = &[
     },
 ];
 
-fn digest(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let (digest, keys, frontier) = call.engine().digest(call.turn().now_ms);
+fn digest(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
+    let counts: &dyn Fn(&[u8]) -> bool = match args[1..] {
+        [] => &|_| true,
+        [word, pattern] if is(word, "match") => &move |key| glob::matches(pattern, key),
+        [word, from, below] if is(word, "range") => &move |key| (from..below).contains(&key),
+        _ => return Err(Refusal::Syntax),
+    };
+    let (digest, keys, frontier) = call.engine().digest_of(call.turn().now_ms, counts);
     reply.array(3);
     reply.bulk(format!("{digest:032x}").as_bytes());
     reply.integer(keys as i64);

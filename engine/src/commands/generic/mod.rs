@@ -31,7 +31,7 @@ pub(super) fn whole(unit: &mut Unit<'_>, key: &Key<'_>) -> Option<(Value, Expiry
 }
 
 /// Assigns a whole value of any type.
-pub(super) fn assign_whole(unit: &mut Unit<'_>, key: &Key<'_>, value: &Value, expiry: Expiry) {
+pub(crate) fn assign_whole(unit: &mut Unit<'_>, key: &Key<'_>, value: &Value, expiry: Expiry) {
     match value.as_ref() {
         ValueRef::String(bytes) => {
             unit.emit(key, Op::Assign { payload: Payload::String(bytes), expiry });

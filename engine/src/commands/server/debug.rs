@@ -37,6 +37,13 @@ pub fn debug(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Re
             reply.ok();
         }
         [word, key] if is(word, "object") => return object(call, key, reply),
+        [word, name] if is(word, "corrupt") => {
+            let done = call.with_key(name, |unit| {
+                let key = unit.key(name);
+                unit.damage(&key)
+            });
+            reply.integer(i64::from(done == Some(true)));
+        }
         [word, text] if is(word, "error") => {
             return Err(Refusal::Quoted(String::from_utf8_lossy(text).into_owned()));
         }
@@ -162,6 +169,8 @@ fn debug_help(reply: &mut Replies<'_>) {
         reply,
         "DEBUG",
         &[
+            "CORRUPT <key>",
+            "    Change a string in memory without an effect, to try out comparisons with peers.",
             "DIGEST",
             "    Output a hex signature representing the current DB content.",
             "DIGEST-VALUE <key> [<key> ...]",

@@ -288,6 +288,12 @@ fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("duplicate_batches", stats.duplicate_batches.load(Relaxed));
     lines.put("unstable_effects", call.census().unstable);
     lines.put("full_rebuilds", stats.rebuilds.load(Relaxed));
+    let compared = engine.compare_stats();
+    lines.put("compared_ranges", compared.ranges);
+    lines.put("compared_keys", compared.keys);
+    lines.put("compare_candidates", compared.candidates);
+    lines.put("compare_differences", compared.differences);
+    lines.put("compare_repairs", compared.repairs);
     lines.put("acked_writes", call.server.acked_writes.load(Relaxed));
     lines.put("acks_missed", call.server.acks_missed.load(Relaxed));
     for (i, lag) in engine.lags().iter().enumerate() {

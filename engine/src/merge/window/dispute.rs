@@ -38,10 +38,12 @@ pub enum Rule {
     Element,
     /// Older than a new life of the key.
     Late,
+    /// No merge: members showed different states of the same effects, and one was written again.
+    Digest,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 8] = [
+    pub const ALL: [Rule; 9] = [
         Rule::Lww,
         Rule::Type,
         Rule::Overlay,
@@ -50,6 +52,7 @@ impl Rule {
         Rule::Ttl,
         Rule::Element,
         Rule::Late,
+        Rule::Digest,
     ];
 
     pub fn name(self) -> &'static str {
@@ -62,6 +65,7 @@ impl Rule {
             Rule::Ttl => "ttl",
             Rule::Element => "element",
             Rule::Late => "late",
+            Rule::Digest => "digest",
         }
     }
 }

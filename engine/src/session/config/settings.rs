@@ -93,6 +93,7 @@ pub static SETTINGS: &[Setting] = &[
     ),
     live("client-query-buffer-limit", BYTES_FROM_1M, "1073741824"),
     only("cluster-enabled", Kind::Bool, "no", "nodes find each other by --join, not by Redis Cluster"),
+    live("compare-interval", LONG, "1000"),
     live("conflict-feed-size", Kind::Integer { min: 0, max: 1_000_000 }, "1024"),
     only("daemonize", Kind::Bool, "no", "the process stays in the foreground"),
     fixed("databases", Kind::Integer { min: 1, max: i32::MAX as i64 }, "16"),

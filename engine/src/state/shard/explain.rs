@@ -3,8 +3,19 @@
 use super::{Shard, Slot};
 use crate::effect::Expiry;
 use crate::merge::{ExplainedEffect, Explanation, render};
+use crate::state::value::ValueRef;
 
 impl Shard {
+    /// Changes a string behind everybody's back, as failing memory might: for tests of comparisons. False for anything else.
+    pub(crate) fn damage(&mut self, db: u32, hash: u64, key: &[u8]) -> bool {
+        let Some(mut entry) = self.find(db, hash, key) else { return false };
+        let Some(ValueRef::String(bytes)) = entry.value() else { return false };
+        let damaged = [bytes, b"?"].concat();
+        let expiry = entry.expiry();
+        entry.set_string(&damaged, expiry);
+        true
+    }
+
     /// All there is of a key, `limit` effects at most, and the place of its tip: index of the origin, seq. `None` for a key of which
     /// nothing is left.
     pub(crate) fn explain(
