@@ -174,6 +174,10 @@ fn tick_loop(server: &Server, life: &Life) {
             tracing::info!("a peer's checkpoint is here: the node starts again to take it over");
             life.stop();
         }
+        if engine.has_left() && !life.is_stopping() {
+            tracing::info!("this node left its cluster; started again, its directory joins as a new member");
+            life.end();
+        }
         let now_ms = process::now_ms();
         engine.tick(now_ms);
         engine.expire_step(now_ms, EXPIRE_BUDGET);

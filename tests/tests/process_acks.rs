@@ -186,6 +186,7 @@ fn a_token_brings_a_clients_writes_to_another_node_and_lags_say_how_far_that_is(
     assert!(matches!(there.run("EXEC"), Value::Error(text) if text.starts_with(b"EXECABORT")));
     let lag = &lags(&mut here)[0];
     assert_eq!((&lag["lacks-ours"], &lag["lacks-effects"]), (&Value::Integer(7), &Value::Integer(7)));
+    assert!(matches!(lag["lacks-bytes"], Value::Integer(n) if (7 * 20..7 * 300).contains(&n)), "{lag:?}");
     assert!(matches!(lag["behind-ms"], Value::Integer(ms) if (150..30_000).contains(&ms)), "{lag:?}");
     let told = info(&cluster.nodes[0], "replication");
     assert!(told.contains("lag0:node=") && told.contains("lacks_ours=7"), "{told}");

@@ -109,6 +109,59 @@ fn an_evicted_member_holds_nothing_back_and_returns_as_a_new_one() {
 }
 
 #[test]
+fn a_member_that_leaves_takes_nothing_along_and_holds_nothing_back() {
+    let line = Conditions::wan(2, 0.0);
+    let mut all = Cluster::start(3, line, &[]);
+    all.nodes.iter_mut().for_each(|node| node.allow_log(" WARN "));
+    all.await_links(PATIENCE);
+    run(&all.nodes[1], "SET before yes");
+    all.await_one_digest(PATIENCE);
+
+    // One of the others is away: the leave waits for it, and can be called off.
+    all.isolate(&[2], true);
+    run(&all.nodes[2], "SET far 1");
+    run(&all.nodes[2], "SADD shared mine");
+    run(&all.nodes[2], "ATOLL.CLUSTER LEAVE");
+    assert!(
+        matches!(all.nodes[2].client().run("SET late 1"), Value::Error(text) if text.starts_with(b"LEAVING"))
+    );
+    assert_eq!(all.nodes[2].client().run("GET far"), Value::Bulk(b"1".to_vec()));
+    let (_, text) = cluster(&all.nodes[2], &["status"]);
+    let waits = text.lines().find_map(|l| l.strip_prefix("leaving_waits_for: ")).expect("told").to_string();
+    assert!(all.proxies[..2].iter().all(|p| waits.contains(&p.addr().to_string())), "{text}");
+    assert_eq!(cluster(&all.nodes[2], &["stay"]), (0, "staying\n".into()));
+    assert_eq!(cluster(&all.nodes[2], &["stay"]).0, 1);
+    run(&all.nodes[2], "SET far 2");
+
+    all.isolate(&[2], false);
+    let (code, text) = cluster(&all.nodes[2], &["leave"]);
+    assert!(code == 0 && text.ends_with("left\n"), "{code}: {text}");
+    assert!(all.nodes[2].wait().success());
+    let gone = all.proxies[2].addr().to_string();
+    for node in &all.nodes[..2] {
+        assert_eq!(node.client().run("GET far"), Value::Bulk(b"2".to_vec()));
+        assert_eq!(node.client().run("SMEMBERS shared"), Value::Array(vec![Value::Bulk(b"mine".to_vec())]));
+        await_that("it is no member", PATIENCE, || {
+            let (_, text) = cluster(node, &["members"]);
+            text.lines().any(|line| line.contains(&gone) && line.contains("state=evicted"))
+        });
+    }
+    run(&all.nodes[0], "DEL shared");
+    await_that("nothing waits for it", PATIENCE, || !all.nodes[..2].iter().any(unstable));
+
+    // Its directory comes back as a new member, without a late set.
+    all.nodes[2].launch();
+    await_that("it shows what the others show", PATIENCE, || {
+        all.nodes[2].log().contains("the node starts again")
+            && all.nodes[2].client().run("EXISTS shared") == Value::Integer(0)
+    });
+    all.await_one_digest(PATIENCE);
+    assert_eq!(all.nodes[2].client().run("ATOLL.LATE LIST"), Value::Array(vec![]));
+    run(&all.nodes[2], "SET again member");
+    all.await_one_digest(PATIENCE);
+}
+
+#[test]
 fn a_token_is_all_that_a_new_node_needs() {
     let first = Server::with(&["--default-mode", "unsafe", "--cluster-secret", "a secret of tests"]);
     let at = format!("127.0.0.1:{}", first.port() + 1000);

@@ -25,6 +25,10 @@ pub enum ClusterCommand {
         #[command(flatten)]
         node: NodeArgs,
     },
+    /// Make the node leave for good: it refuses writes, waits until all others have what it wrote, and ends.
+    Leave(NodeArgs),
+    /// Call a leave off, while the others were not told.
+    Stay(NodeArgs),
     /// Writes of an evicted node that came too late: look at them, do them again, or drop them. Ask the node that wrote them.
     #[command(subcommand)]
     Late(LateCommand),

@@ -4,6 +4,7 @@
 
 pub mod args;
 mod ask;
+mod leave;
 pub mod token;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ pub fn run(command: ClusterCommand) -> ExitCode {
         ClusterCommand::Members(node) => show(&node, &["ATOLL.CLUSTER", "MEMBERS"]),
         ClusterCommand::Evict { member, node } => show(&node, &["ATOLL.CLUSTER", "EVICT", &member]),
         ClusterCommand::Forget { member, node } => show(&node, &["ATOLL.CLUSTER", "FORGET", &member]),
+        ClusterCommand::Leave(node) => leave::run(&node),
+        ClusterCommand::Stay(node) => show(&node, &["ATOLL.CLUSTER", "STAY"]),
         ClusterCommand::Late(LateCommand::List { set, count, node }) => match set {
             None => show(&node, &["ATOLL.LATE", "LIST"]),
             Some(set) => show(&node, &["ATOLL.LATE", "LIST", &set.to_string(), "COUNT", &count.to_string()]),

@@ -2,7 +2,7 @@
 
 use proto::resp::Replies;
 
-use crate::core::{EvictError, LateError, LateStatus};
+use crate::core::{EvictError, LateError, LateStatus, LeaveError, Leaving};
 use crate::refusal::Refusal;
 use crate::session::Call;
 
@@ -20,7 +20,7 @@ pub static SPECS: &[CommandSpec] = &[
         flags: Flags::ADMIN.or(Flags::NO_MULTI),
         acl: &["@admin", "@slow", "@dangerous"],
         group: "atoll",
-        summary: "Members and how they stand (STATUS, MEMBERS), taking one out (EVICT), off the list (FORGET).",
+        summary: "Members and how they stand (STATUS, MEMBERS), taking one out (EVICT), off the list (FORGET); leaving (LEAVE, STAY).",
         complexity: "O(N) where N is the number of members",
         plan: Plan::Session(cluster),
         ..CommandSpec::EMPTY
@@ -52,6 +52,14 @@ fn cluster(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Resu
             let member = call.engine().forget_member(&named(args)).map_err(refused)?;
             answer(reply, &format!("forgot {} {}", member.node, member.addr));
         }
+        (b"LEAVE", 2) => {
+            call.engine().leave_cluster().map_err(leave_refused)?;
+            answer(reply, "leaving: see ATOLL.CLUSTER STATUS for what it waits for");
+        }
+        (b"STAY", 2) => {
+            call.engine().stay_in_cluster().map_err(leave_refused)?;
+            answer(reply, "staying");
+        }
         (b"HELP", 2) => help(
             reply,
             &[
@@ -64,6 +72,10 @@ fn cluster(call: &mut Call<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Resu
                 "    Take a member out: what nobody has of its writes is late from then on.",
                 "FORGET <node|directory|address>",
                 "    Take an evicted member off the list.",
+                "LEAVE",
+                "    Refuse writes, wait until all others have everything, cease to be a member, and end.",
+                "STAY",
+                "    Call a leave off, while the others were not told.",
             ],
         ),
         _ => return Err(unknown("ATOLL.CLUSTER")),
@@ -89,7 +101,16 @@ fn status(call: &mut Call<'_>, reply: &mut Replies<'_>) {
         waits.push(format!("{} waits for {}", evicting.member.addr, whom.collect::<Vec<_>>().join(",")));
     }
     let late = engine.late_sets().map_or(0, |sets| sets.len() as i64);
-    reply.map(11);
+    let (leaving, lacking) = match engine.leaving() {
+        Leaving::No => ("no", String::new()),
+        Leaving::WaitsFor(members) => {
+            let addrs: Vec<String> = members.into_iter().map(|m| m.addr).collect();
+            ("waiting", addrs.join(","))
+        }
+        Leaving::Told => ("told", String::new()),
+        Leaving::Left => ("left", String::new()),
+    };
+    reply.map(13);
     let mut text = |name: &str, value: &str| {
         reply.bulk(name.as_bytes());
         reply.bulk(value.as_bytes());
@@ -109,9 +130,11 @@ fn status(call: &mut Call<'_>, reply: &mut Replies<'_>) {
         },
     );
     text("evicting", &waits.join("; "));
+    text("leaving", leaving);
+    text("leaving_waits_for", &lacking);
     let numbers = [
-        ("members", count(&["self", "live", "suspect", "down", "left", "joining"])),
-        ("live", count(&["self", "live"])),
+        ("members", count(&["self", "leaving", "live", "suspect", "down", "left", "joining"])),
+        ("live", count(&["self", "leaving", "live"])),
         ("suspect", count(&["suspect", "down"])),
         ("evicted", count(&["evicted", "evicting"])),
         ("late_sets", late),
@@ -233,6 +256,10 @@ fn unknown(command: &str) -> Refusal {
 }
 
 fn refused(error: EvictError) -> Refusal {
+    Refusal::Quoted(format!("ERR {error}"))
+}
+
+fn leave_refused(error: LeaveError) -> Refusal {
     Refusal::Quoted(format!("ERR {error}"))
 }
 

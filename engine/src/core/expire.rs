@@ -42,7 +42,7 @@ impl Engine {
                 stage.observe(Hlc::from_ms(now_ms));
                 stage.last()
             };
-            self.ages.lock().note(last, now_ms);
+            self.ages.lock().note(last, now_ms, self.stats.bytes_written.load(Relaxed));
             self.conflicts.tick(now_ms);
         }
     }

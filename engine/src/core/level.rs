@@ -16,7 +16,8 @@ impl Engine {
     /// Refuses what needs `level` while a member knows less, and names that member.
     #[cold]
     pub fn refuse_level(&self, what: &str, level: u32) -> Refusal {
-        let lagging = self.peers.lock().members.iter().find(|m| m.level < level).cloned();
+        let members = self.peers.lock().members.clone();
+        let lagging = members.into_iter().find(|m| m.level < level && self.counts(m.directory));
         let whom = match lagging {
             Some(m) => {
                 format!("node {} ({}, {}) knows {}", m.node, m.region, m.addr, m.level.max(LEVEL_FIRST))
@@ -30,7 +31,8 @@ impl Engine {
 
     /// Works the level out again. Members came, went or said more of themselves.
     pub(crate) fn note_level(&self, peers: &Peers) {
-        let least = peers.members.iter().map(|m| m.level.max(LEVEL_FIRST)).min();
+        let counted = peers.members.iter().filter(|m| self.counts(m.directory));
+        let least = counted.map(|m| m.level.max(LEVEL_FIRST)).min();
         self.level.store(least.map_or(self.config.level, |l| l.min(self.config.level)), Relaxed);
     }
 }

@@ -42,7 +42,7 @@ pub enum EvictError {
 #[derive(Clone, Debug)]
 pub struct MemberStatus {
     pub member: Member,
-    /// `live`, `suspect`, `down`, `left`, `joining`, `evicting`, `evicted`, or `self`.
+    /// `live`, `suspect`, `down`, `left`, `joining`, `evicting`, `evicted`; of this node `self`, `leaving` or `evicted`.
     pub state: &'static str,
     /// While it is being evicted: directories whose word is missing.
     pub waits_for: Vec<u64>,
@@ -225,7 +225,7 @@ impl Engine {
     /// The others have evicted this node, as one of them says or as it learned itself. It presents itself as the new member that it
     /// is going to be, and takes no writes until it is.
     pub fn become_evicted(&self) {
-        if self.evicted.swap(true, Relaxed) {
+        if self.note_left() || self.evicted.swap(true, Relaxed) {
             return;
         }
         self.withholding.store(true, Relaxed);
@@ -244,6 +244,13 @@ impl Engine {
         // So that a start before the checkpoint is here knows it too.
         let _ = self.write_evictions();
         self.evictions_version.fetch_add(1, Relaxed);
+    }
+
+    /// Takes note of an eviction, durably, and of nothing that follows from it.
+    pub(super) fn membership_learn(&self, eviction: &Eviction) {
+        self.membership.lock().evictions.add(eviction);
+        // Lost, the others tell of it again.
+        let _ = self.write_evictions();
     }
 
     /// The log is read: a node that was evicted before it stopped goes on as such.
@@ -279,7 +286,11 @@ impl Engine {
             .filter(|d| !evictions.contains(*d))
             .collect();
         let mut list = vec![MemberStatus {
-            state: if self.was_evicted() { "evicted" } else { "self" },
+            state: match () {
+                () if self.was_evicted() => "evicted",
+                () if self.is_leaving() => "leaving",
+                () => "self",
+            },
             member: own,
             waits_for: Vec::new(),
         }];

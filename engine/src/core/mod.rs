@@ -12,6 +12,7 @@ mod conflicts;
 mod digest;
 mod evict;
 mod expire;
+mod leave;
 mod level;
 mod locks;
 mod membership;
@@ -57,6 +58,7 @@ pub use compare::CompareStats;
 pub use conflicts::Conflict;
 pub use digest::key_digest;
 pub use evict::{POLICIES, Policy, Pool};
+pub use leave::{LeaveError, Leaving};
 pub use locks::LockPlan;
 pub use membership::{EvictError, MemberStatus};
 pub use open::{EngineConfig, Fsync, Loading, OpenError, Recovery, Workers};
@@ -149,6 +151,7 @@ pub struct Engine {
     evictions_version: AtomicU64,
     /// This node was evicted.
     evicted: AtomicBool,
+    leave: leave::Leave,
     late: transfer::LateProgress,
     /// There may be late sets to replay without being asked.
     late_due: AtomicBool,

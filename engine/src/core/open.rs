@@ -265,6 +265,7 @@ impl Engine {
             membership: Mutex::default(),
             evictions_version: AtomicU64::new(0),
             evicted: AtomicBool::new(false),
+            leave: super::leave::Leave::default(),
             late: transfer::LateProgress::default(),
             late_due: AtomicBool::new(true),
             late_turn: Mutex::new(()),

@@ -11,8 +11,8 @@ use crate::effect::batch::{self, Batch, BatchError, BatchKind};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Op};
 use crate::log::{LogError, LogPosition};
-use crate::replication::eviction::Evictions;
 use crate::replication::compare::{Answer, Question};
+use crate::replication::eviction::Evictions;
 use crate::replication::horizon::Offer;
 use crate::replication::standing::{Position, Standing, judge};
 use crate::replication::{Ack, Fetch, Member, MemberReach, Received, Replica, ReplicaError, SeqRange};
@@ -548,7 +548,7 @@ impl Replica for Engine {
     }
 
     fn evictions(&self) -> Evictions {
-        Engine::evictions(self)
+        self.evictions_to_tell()
     }
 
     fn evictions_version(&self) -> u64 {
@@ -709,6 +709,7 @@ impl Replica for Engine {
 
     fn step(&self, now_ms: u64, out: &mut Vec<Fetch>) {
         self.membership_step();
+        self.leave_step(now_ms);
         let shown = self.shown.lock().clone();
         let mut peers = self.peers.lock();
         let peers = &mut *peers;

@@ -145,6 +145,12 @@ impl Engine {
                  the cluster's state as a new member; what nobody had of its writes is in ATOLL.LATE LIST then",
             ));
         }
+        if self.is_leaving() {
+            return Err(Refusal::Text(
+                "LEAVING this node is leaving its cluster: it answers reads until it is gone; write to another one, or call it \
+                 off with ATOLL.CLUSTER STAY",
+            ));
+        }
         if self.log().is_some_and(|log| log.is_poisoned()) {
             return Err(Refusal::Text(
                 "MISCONF Atoll's effect log is broken and takes nothing until the node is started again: writes are \

@@ -3,8 +3,8 @@
 //! Everything is synchronous; time is an argument. The engine implements [`Replica`]; `beacon` (QUIC) and the simulator
 //! drive it.
 
-pub mod eviction;
 pub mod compare;
+pub mod eviction;
 pub mod heard;
 pub mod horizon;
 pub mod nack;

@@ -19,7 +19,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use proto::{Frontier, NodeId};
+use proto::{Frontier, NodeId, Seq};
 
 use super::{Ack, Member};
 
@@ -73,6 +73,11 @@ impl Stability {
     /// Directories of members that have acked.
     pub fn acked_members(&self) -> impl Iterator<Item = u64> {
         self.members.iter().filter(|(_, entry)| entry.proved.is_some()).map(|(directory, _)| *directory)
+    }
+
+    /// What the member at `directory` is proved to have shown of `origin`; `None` before its first ack.
+    pub fn proved(&self, directory: u64, origin: NodeId) -> Option<Seq> {
+        self.members.get(&directory)?.proved.as_ref().map(|ack| ack.applied.seq(origin))
     }
 
     /// True when no other member is known: everything is stable at once.
@@ -166,7 +171,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use proto::{Hlc, Seq};
+    use proto::Hlc;
 
     use super::*;
 

@@ -22,6 +22,7 @@ pub fn lag(call: &mut Call<'_>, _: &[&[u8]], reply: &mut Replies<'_>) -> Result<
         let numbers = [
             ("lacks-effects", known(lag.lacks)),
             ("lacks-ours", known(lag.lacks_ours)),
+            ("lacks-bytes", known(lag.lacks_bytes)),
             ("behind-ms", known(lag.behind_ms)),
             ("we-lack", known(lag.we_lack)),
             ("heard-ms", known(lag.heard_ms)),

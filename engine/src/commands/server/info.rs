@@ -298,12 +298,13 @@ fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("acks_missed", call.server.acks_missed.load(Relaxed));
     for (i, lag) in engine.lags().iter().enumerate() {
         let value = format_args!(
-            "node={},region={},up={},lacks={},lacks_ours={},behind_ms={},we_lack={},heard_ms={}",
+            "node={},region={},up={},lacks={},lacks_ours={},lacks_bytes={},behind_ms={},we_lack={},heard_ms={}",
             lag.member.node,
             lag.member.region,
             u8::from(lag.up),
             lag.lacks,
             lag.lacks_ours,
+            lag.lacks_bytes,
             lag.behind_ms,
             lag.we_lack,
             lag.heard_ms,
