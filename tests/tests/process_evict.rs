@@ -151,9 +151,9 @@ fn a_member_that_leaves_takes_nothing_along_and_holds_nothing_back() {
 
     // Its directory comes back as a new member, without a late set.
     all.nodes[2].launch();
-    await_that("it shows what the others show", PATIENCE, || {
-        all.nodes[2].log().contains("the node starts again")
-            && all.nodes[2].client().run("EXISTS shared") == Value::Integer(0)
+    await_that("it has started again as a new member", PATIENCE, || {
+        let log = all.nodes[2].log();
+        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
     });
     all.await_one_digest(PATIENCE);
     assert_eq!(all.nodes[2].client().run("ATOLL.LATE LIST"), Value::Array(vec![]));

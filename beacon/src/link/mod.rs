@@ -450,8 +450,10 @@ pub(crate) fn close_evicted(shared: &Shared) {
 
 /// A peer says that we are evicted.
 fn evicted(shared: &Shared, peer: &Member) {
-    shared.alarms.raise("evicted", format!("{}: {}", peer.addr, LinkError::Evicted));
-    shared.replica.become_evicted();
+    // Who leaves asked for it.
+    if !shared.replica.become_evicted() {
+        shared.alarms.raise("evicted", format!("{}: {}", peer.addr, LinkError::Evicted));
+    }
 }
 
 /// All that happens on a link; the first to end ends it.

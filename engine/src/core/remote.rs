@@ -563,8 +563,9 @@ impl Replica for Engine {
         Engine::learn_evictions(self, told).map_err(|error| ReplicaError::Log(error.to_string()))
     }
 
-    fn become_evicted(&self) {
+    fn become_evicted(&self) -> bool {
         Engine::become_evicted(self);
+        self.has_left()
     }
 
     fn withholds(&self) -> bool {

@@ -145,8 +145,10 @@ pub trait Replica: Send + Sync {
         Ok(false)
     }
 
-    /// A peer says that this node is evicted.
-    fn become_evicted(&self) {}
+    /// A peer says that this node is evicted. True when it asked for that itself.
+    fn become_evicted(&self) -> bool {
+        false
+    }
 
     /// What was written here cannot be merged by the others: it is not to be sent, for it becomes something else after the
     /// checkpoint that is being fetched.
