@@ -330,11 +330,14 @@ impl Reactor {
             let (input, output) = connection.buffered();
             connection.card().set_buffers(input, output);
         }
+        let may_go_on = connection.may_go_on();
+        // Replies may be held back since just now.
+        self.note_patience(at);
         match next {
             Next::Again => self.again.push(at),
             Next::Later => self.later.push(at),
             // Commands that waited for the replies to go out.
-            Next::Wait if connection.may_go_on() => self.again.push(at),
+            Next::Wait if may_go_on => self.again.push(at),
             _ => {}
         }
     }
