@@ -80,7 +80,8 @@ impl<P: Keyed> Index<P> {
                 }
                 !dead
             });
-            self.pending.sort_unstable_by(|a, b| b.key().cmp(a.key()));
+            // Finds what was sorted before and only merges the rest in.
+            self.pending.sort_by(|a, b| b.key().cmp(a.key()));
             self.pending_sorted = true;
         }
         let mut left = budget;

@@ -26,7 +26,7 @@ mod wait;
 mod walk;
 mod write;
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
@@ -130,6 +130,8 @@ pub struct Engine {
     own_origin: u16,
     shards: Box<[Mutex<Shard>]>,
     indexes: Vec<Mutex<keytrie::Index<EntryPtr>>>,
+    /// The shard whose new keys are the next that the index is to take in.
+    index_catch_up: AtomicUsize,
     origins: Origins,
     stage: Mutex<Stage>,
     writer: Mutex<Writer>,

@@ -3,7 +3,7 @@
 //! In two steps, so that a node can answer while it recovers: [`Engine::prepare`] learns who the directory is,
 //! [`Recovery::run`] fills the engine.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
@@ -249,6 +249,7 @@ impl Engine {
             level: AtomicU32::new(config.level),
             stamp_max_ms: AtomicU64::new(u64::MAX),
             shards: new_shards(),
+            index_catch_up: AtomicUsize::new(0),
             indexes: (0..databases).map(|_| Mutex::default()).collect(),
             origins,
             stage: Mutex::new(Stage::new(node, Seq(0), Hlc(0))),

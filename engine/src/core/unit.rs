@@ -393,7 +393,10 @@ impl<'e> Unit<'e> {
                     deps.push(EffectId::new(engine.node, Seq(tip.1)));
                 }
             } else {
-                shard.tips(ptr, &mut deps);
+                // Most keys have no window: its place is not looked at then.
+                if entry.windowed() {
+                    shard.tips(ptr, &mut deps);
+                }
                 past_ms = Some(expiry_ms.unwrap_or(0));
             }
         } else if !engine.is_alone() && !matches!(op, Op::Assign { .. } | Op::Reset) {

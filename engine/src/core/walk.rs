@@ -4,7 +4,9 @@
 //! ordered index are two ways to go on from it, so an iteration may change between them at any call, and a cursor needs no
 //! memory on the server, survives resizes and restarts.
 
-use super::{Engine, LockPlan, Turn, Unit};
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{Engine, Unit};
 use crate::glob;
 use crate::state::shard::free_dead;
 use crate::state::table::{EntryPtr, SHARD_BITS, SHARDS, shard_of};
@@ -14,6 +16,8 @@ use crate::state::value::Kind;
 const CURSOR_SHIFT: u32 = 16;
 /// Pending keys a walk merges in one go; with more it goes by the table and merges a step (about 5 ms).
 const MERGE_STEP: usize = 16_384;
+/// New keys that one step of comparing with peers takes into the index, about.
+const CATCH_UP_KEYS: usize = 4096;
 /// Prefixes with more keys than this are walked by the table.
 const PREFIX_WALK_MAX: usize = 100_000;
 /// Calls that an iteration by the index takes at most: it looks at the whole prefix in each.
@@ -258,8 +262,7 @@ impl Engine {
         count: usize,
         bytes: usize,
     ) -> Vec<Vec<u8>> {
-        let turn = Turn { now_ms: 0 };
-        self.begin(&turn, 0, LockPlan::Walk).index_is_current(db);
+        self.catch_up_index(db);
         let (mut names, mut size) = (Vec::new(), 0);
         // Excluded is what follows the last one.
         let end = upto.map(|upto| [upto, &[0]].concat());
@@ -269,6 +272,29 @@ impl Engine {
             names.len() < count && size < bytes
         });
         names
+    }
+
+    /// Takes some of the new keys into the index, if it took in those before. What this costs is bounded: a call sorts and merges
+    /// little, however many wait.
+    fn catch_up_index(&self, db: u32) {
+        if !self.config.index {
+            return;
+        }
+        let (mut fresh, mut dead) = (Vec::new(), 0);
+        let busy = !self.indexes[db as usize].lock().is_current();
+        // From where the last call ended, so that every shard has its turn.
+        let begin = self.index_catch_up.load(Relaxed);
+        for at in (begin..begin + SHARDS).take_while(|_| !busy) {
+            dead += self.shards[at % SHARDS].lock().take_tail(db, &mut fresh);
+            self.index_catch_up.store((at + 1) % SHARDS, Relaxed);
+            if fresh.len() >= CATCH_UP_KEYS {
+                break;
+            }
+        }
+        let mut index = self.indexes[db as usize].lock();
+        index.note_dead(dead);
+        index.offer(fresh);
+        index.merge_step(MERGE_STEP, free_dead);
     }
 
     /// Background upkeep: frees dead keys that an index still holds, be they few when `eager`. Returns true when more is

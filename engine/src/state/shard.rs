@@ -25,6 +25,8 @@ use crate::merge::{Dispute, Pruned, Verdict, Window, elements, solo};
 pub(crate) use image::Loading;
 use image::{Loaded, Track};
 
+/// Places for windows that a shard keeps though they are free.
+const ROOM_KEPT: usize = 256;
 /// Lingering windows looked at in one step.
 const LINGERING_STEP: usize = 16;
 
@@ -536,7 +538,21 @@ impl Shard {
                 self.lingering.push_back(ptr);
             }
         }
+        if popped > 0 {
+            self.give_back();
+        }
         popped
+    }
+
+    /// What a long absence of a peer took is given back once it is pruned; ordinary ups and downs stay allocated.
+    fn give_back(&mut self) {
+        let roomy = |len: usize, capacity: usize| capacity > ROOM_KEPT && len * 8 < capacity;
+        if roomy(self.windows.len(), self.windows.capacity()) {
+            self.windows.shrink_to(self.windows.len() * 2);
+        }
+        if roomy(self.unstable.len(), self.unstable.capacity()) {
+            self.unstable.shrink_to(self.unstable.len() * 2);
+        }
     }
 
     /// Prunes one window, if it is still there; `by`: because this effect in it became stable. True when it is to be looked at again

@@ -289,10 +289,14 @@ fn heal(bench: &Bench, nodes: &Nodes) -> Result<Reading, BenchError> {
     })
 }
 
-/// What the allocator has out for the same data, all unstable and all stable.
+/// What the allocator has out for the same data, all stable, then written again and all unstable; and again when it is stable.
 fn away(bench: &Bench, nodes: &Nodes) -> Result<Reading, BenchError> {
     let keys = bench.scale.keys;
     let mut from = nodes.servers[0].connect()?;
+    nodes.set(bench, 0, keys, keys)?;
+    nodes.await_same()?;
+    nodes.await_stable()?;
+    let before = from.figure("memory", None, "used_memory")?;
     nodes.part()?;
     nodes.set(bench, 0, keys, keys)?;
     let unstable = from.figure("replication", None, "unstable_effects")?;
@@ -300,12 +304,15 @@ fn away(bench: &Bench, nodes: &Nodes) -> Result<Reading, BenchError> {
     nodes.forwarders.iter().for_each(|f| f.cut(false));
     nodes.await_same()?;
     nodes.await_stable()?;
-    let without = from.figure("memory", None, "used_memory")?;
+    let after = from.figure("memory", None, "used_memory")?;
+    if after > before * 1.1 {
+        return Err(BenchError::Wrong(format!("{before} bytes before the absence, {after} after it")));
+    }
     if unstable < keys as f64 / 2.0 {
         return Err(BenchError::Wrong(format!("only {unstable} effects were unstable")));
     }
     Ok(Reading {
-        bytes_per_key: Some((with - without) / keys as f64),
+        bytes_per_key: Some((with - before) / keys as f64),
         requests: Some(keys),
         ..Reading::default()
     })
