@@ -154,6 +154,14 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_ACKS_TIMEOUT", value_name = "MS")]
     pub acks_timeout: Option<u64>,
 
+    /// Refuse writes with -DIVERGED while a member lacks more than so many bytes of this node's log; 0: never [default: 0].
+    #[arg(long, env = "ATOLL_MAX_DIVERGENCE_SIZE", value_name = "BYTES")]
+    pub max_divergence_size: Option<String>,
+
+    /// Refuse writes with -DIVERGED while a member has lacked something for longer than so many ms; 0: never [default: 0].
+    #[arg(long, env = "ATOLL_MAX_DIVERGENCE_TIME", value_name = "MS")]
+    pub max_divergence_time: Option<u64>,
+
     /// Merge decisions kept for ATOLL.CONFLICTS [default: 1024].
     #[arg(long, env = "ATOLL_CONFLICT_FEED_SIZE", value_name = "N")]
     pub conflict_feed_size: Option<u32>,
@@ -204,6 +212,8 @@ impl ServeArgs {
             default_mode: self.default_mode.or(other.default_mode),
             rule: self.rule.or(other.rule),
             acks_timeout: self.acks_timeout.or(other.acks_timeout),
+            max_divergence_size: self.max_divergence_size.or(other.max_divergence_size),
+            max_divergence_time: self.max_divergence_time.or(other.max_divergence_time),
             compare_interval: self.compare_interval.or(other.compare_interval),
             conflict_feed_size: self.conflict_feed_size.or(other.conflict_feed_size),
             log_format: self.log_format.or(other.log_format),

@@ -86,6 +86,8 @@ fn settings(config: &NodeConfig, port: u16) -> Result<Config, StartError> {
         ("acks-timeout", config.acks_timeout_ms.to_string()),
         ("conflict-feed-size", config.conflict_feed_size.to_string()),
         ("log-absent-size", config.log_absent_size.clone()),
+        ("max-divergence-size", config.max_divergence_size.clone()),
+        ("max-divergence-time", config.max_divergence_ms.to_string()),
         ("compare-interval", config.compare_interval_ms.to_string()),
     ] {
         settings.init(name, &value).map_err(|refusal| StartError::Config(refusal.to_string()))?;

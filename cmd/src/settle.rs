@@ -83,6 +83,8 @@ pub struct NodeConfig {
     pub acks_timeout_ms: u64,
     pub conflict_feed_size: u32,
     pub compare_interval_ms: u64,
+    pub max_divergence_size: String,
+    pub max_divergence_ms: u64,
     pub log_json: bool,
     pub log_level: String,
 }
@@ -225,6 +227,8 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         rules,
         acks_timeout_ms: args.acks_timeout.unwrap_or(1000),
         conflict_feed_size: args.conflict_feed_size.unwrap_or(1024),
+        max_divergence_size: size("--max-divergence-size", args.max_divergence_size, "0")?,
+        max_divergence_ms: args.max_divergence_time.unwrap_or(0),
         compare_interval_ms: args.compare_interval.unwrap_or(1000),
         log_json,
         log_level,

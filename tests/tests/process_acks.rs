@@ -197,3 +197,28 @@ fn a_token_brings_a_clients_writes_to_another_node_and_lags_say_how_far_that_is(
     cluster.set(Conditions::wan(DELAY_MS, 0.0));
     assert_eq!(replies(&mut there, 2), [ok(), Value::Bulk(b"v".to_vec())]);
 }
+
+#[test]
+fn a_node_goes_on_alone_as_far_as_it_is_told_to() {
+    let cluster = cluster(&["--max-divergence-size", "4kb"]);
+    let [mut here, mut there] = [0, 1].map(|i| cluster.nodes[i].client());
+    assert_eq!(here.run("SET before cut"), ok());
+    cluster.set(Conditions::wan(DELAY_MS, 0.0).cut());
+    let mut written = 0;
+    let refused = |value: &Value| matches!(value, Value::Error(text) if text.starts_with(b"DIVERGED"));
+    await_that("writes are refused", PATIENCE, || {
+        written += 1;
+        refused(&here.run(&format!("SET k{written} {}", "v".repeat(100))))
+    });
+    assert!(written > 20, "{written} writes of 100 bytes are no 4 KiB");
+    assert_eq!(here.run("GET k1"), Value::Bulk("v".repeat(100).into_bytes()), "reads go on");
+    assert_eq!(there.run("SET other side"), ok(), "the other side has written less");
+    assert!(info(&cluster.nodes[0], "replication").contains("diverged:1"));
+    assert_eq!(here.run("CONFIG SET max-divergence-size 0"), ok());
+    assert_eq!(here.run("SET k1 anew"), ok());
+    assert_eq!(here.run("CONFIG SET max-divergence-time 50"), ok());
+    await_that("it is too long", PATIENCE, || refused(&here.run("SET k1 again")));
+    cluster.set(Conditions::wan(DELAY_MS, 0.0));
+    await_that("writes are taken again", PATIENCE, || here.run("SET after heal") == ok());
+    cluster.await_one_digest(PATIENCE);
+}

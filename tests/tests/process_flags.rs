@@ -8,7 +8,7 @@ use tests::cluster::await_that;
 use tests::server::{Server, binary};
 
 /// Every flag of `atoll serve`.
-const FLAGS: [&str; 24] = [
+const FLAGS: [&str; 26] = [
     "--bind",
     "--port",
     "--unixsocket",
@@ -30,6 +30,8 @@ const FLAGS: [&str; 24] = [
     "--rule",
     "--acks-timeout",
     "--compare-interval",
+    "--max-divergence-size",
+    "--max-divergence-time",
     "--conflict-feed-size",
     "--log-format",
     "--log-level",

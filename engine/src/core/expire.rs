@@ -44,6 +44,7 @@ impl Engine {
             };
             self.ages.lock().note(last, now_ms, self.stats.bytes_written.load(Relaxed));
             self.conflicts.tick(now_ms);
+            self.note_divergence();
         }
     }
 

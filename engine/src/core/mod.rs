@@ -10,6 +10,7 @@ mod checkpoint;
 mod compare;
 mod conflicts;
 mod digest;
+mod divergence;
 mod evict;
 mod expire;
 mod leave;
@@ -154,6 +155,7 @@ pub struct Engine {
     /// This node was evicted.
     evicted: AtomicBool,
     leave: leave::Leave,
+    divergence: divergence::Divergence,
     late: transfer::LateProgress,
     /// There may be late sets to replay without being asked.
     late_due: AtomicBool,

@@ -267,6 +267,7 @@ impl Engine {
             evictions_version: AtomicU64::new(0),
             evicted: AtomicBool::new(false),
             leave: super::leave::Leave::default(),
+            divergence: Default::default(),
             late: transfer::LateProgress::default(),
             late_due: AtomicBool::new(true),
             late_turn: Mutex::new(()),

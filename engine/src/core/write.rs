@@ -151,6 +151,12 @@ impl Engine {
                  off with ATOLL.CLUSTER STAY",
             ));
         }
+        if self.has_diverged() {
+            return Err(Refusal::Text(
+                "DIVERGED a member lacks more of what was written here than max-divergence-size or max-divergence-time allow: \
+                 writes are refused until it has caught up or is evicted. See ATOLL.LAG",
+            ));
+        }
         if self.log().is_some_and(|log| log.is_poisoned()) {
             return Err(Refusal::Text(
                 "MISCONF Atoll's effect log is broken and takes nothing until the node is started again: writes are \

@@ -99,6 +99,7 @@ impl Server {
         server.engine.set_compare_interval(server.config.text("compare-interval").parse().unwrap_or(0));
         let feed_size = server.config.text("conflict-feed-size").parse().unwrap_or(0);
         server.engine.set_conflict_feed_size(feed_size);
+        server.bound_divergence();
         server.plan_checkpoints();
         // Not held: the host's links hold the engine.
         let host = Arc::downgrade(&server.host);
@@ -122,6 +123,11 @@ impl Server {
             absent_bytes: number("log-absent-size"),
             points: numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect(),
         });
+    }
+
+    fn bound_divergence(&self) {
+        let number = |name: &str| self.config.text(name).parse().unwrap_or(0);
+        self.engine.set_max_divergence(number("max-divergence-size"), number("max-divergence-time"));
     }
 
     /// SAVE: takes a checkpoint on the caller's thread. `stop` ends the attempt.
@@ -154,6 +160,7 @@ impl Server {
                 | "log-absent-size" => {
                     self.plan_checkpoints();
                 }
+                "max-divergence-size" | "max-divergence-time" => self.bound_divergence(),
                 "compare-interval" => self.engine.set_compare_interval(value.parse().unwrap_or(0)),
                 "conflict-feed-size" => self.engine.set_conflict_feed_size(value.parse().unwrap_or(0)),
                 "appendfsync" => self.engine.set_fsync(match value.as_str() {

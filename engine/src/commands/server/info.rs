@@ -287,6 +287,7 @@ fn replication(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("dropped_batches", stats.dropped_batches.load(Relaxed));
     lines.put("duplicate_batches", stats.duplicate_batches.load(Relaxed));
     lines.put("unstable_effects", call.census().unstable);
+    lines.put("diverged", u8::from(engine.has_diverged()));
     lines.put("full_rebuilds", stats.rebuilds.load(Relaxed));
     let compared = engine.compare_stats();
     lines.put("compared_ranges", compared.ranges);

@@ -124,6 +124,8 @@ pub static SETTINGS: &[Setting] = &[
     fixed("logfile", Kind::Text, ""),
     live("loglevel", Kind::Choice(&["debug", "verbose", "notice", "warning"]), "notice"),
     live("maxclients", Kind::Integer { min: 1, max: u32::MAX as i64 }, "10000"),
+    live("max-divergence-size", BYTES, "0"),
+    live("max-divergence-time", LONG, "0"),
     live("maxmemory", BYTES, "0"),
     live("maxmemory-eviction-tenacity", Kind::Integer { min: 0, max: 100 }, "10"),
     live("maxmemory-policy", Kind::Choice(&POLICIES), "noeviction"),
