@@ -44,7 +44,7 @@ fn integer(value: Value) -> i64 {
 fn start() -> Cluster {
     let line = Path { delay: Duration::from_millis(3), loss: 0.002, ..Path::default() };
     // The oracle reads the whole log.
-    let whole = ["--log-retention-size", "1tb"];
+    let whole = ["--log-retention-size", "1000gb"];
     let mut cluster = Cluster::start_in(&REGIONS, Conditions::both(line), &whole);
     for node in &mut cluster.nodes {
         // Kills and cuts are told in the log.
