@@ -19,9 +19,13 @@ use proto::{EffectId, NodeId, Seq};
 use tests::memory_disk::MemoryDisk;
 
 /// Arms of [`World::command`].
-const COMMANDS: usize = 70;
+const COMMANDS: usize = STREAMS + STREAM_COMMANDS;
 /// The first of them on lists.
 const LISTS: usize = 53;
+/// The first of them on streams.
+const STREAMS: usize = 70;
+/// Arms of [`World::stream_command`].
+const STREAM_COMMANDS: usize = 26;
 const KEYS: [&str; 3] = ["a", "b", "c"];
 /// No command: what LTRIM does to a list too long to name all that goes.
 const TRIM: &str = "trim";
@@ -99,8 +103,10 @@ impl World {
         let commands = match random.below(5) {
             0 => all,
             // Lists alone, with what ends and renames them.
-            1 => (LISTS..COMMANDS).chain([9, 22, 25]).collect(),
-            2 => (0..2 + random.below(4)).map(|_| LISTS + random.below(COMMANDS - LISTS)).collect(),
+            1 => (LISTS..STREAMS).chain([9, 22, 25]).collect(),
+            2 => (0..2 + random.below(4)).map(|_| LISTS + random.below(STREAMS - LISTS)).collect(),
+            3 if random.below(2) == 0 => (STREAMS..COMMANDS).chain([9, 22, 25]).collect(),
+            3 => (0..3 + random.below(5)).map(|_| STREAMS + random.below(STREAM_COMMANDS)).collect(),
             _ => (0..2 + random.below(4)).map(|_| random.below(COMMANDS)).collect(),
         };
         let keys = 1 + random.below(KEYS.len());
@@ -131,6 +137,7 @@ impl World {
         let n = self.random.below(10);
         let m = ["x", "y", "1", "2"][self.random.below(4)];
         let line = match self.commands[self.random.below(self.commands.len())] {
+            arm @ STREAMS.. => self.stream_command(arm - STREAMS, key),
             0 | 1 => format!("set {key} {n}"),
             2 => format!("set {key} v{n} px {}", 1 + n * 10),
             3 => format!("set {key} {n} keepttl"),
@@ -194,6 +201,44 @@ impl World {
         line.split(' ').map(str::to_string).collect()
     }
 
+    /// Ids are few, so that nodes that do not hear each other make equal ones.
+    fn stream_command(&mut self, arm: usize, key: &str) -> String {
+        let ms = 1 + (self.nodes[0].now_ms - 1_000_000) / 16;
+        let id = |random: &mut Random| format!("{}-{}", 1 + random.next() % ms, 1 + random.below(3));
+        let (r, n) = (&mut self.random, self.nodes.len());
+        let (group, other) = (["g", "h"][r.below(2)], ["c", "d"][r.below(2)]);
+        let value = ["x", "y"][r.below(2)];
+        match arm {
+            0 | 1 => format!("xadd {key} {ms}-{} f {value}", 1 + r.below(3)),
+            2 => format!("xadd {key} {ms}-* f {value} g {n}"),
+            3 => format!("xadd {key} * f {value}"),
+            4 => format!("xadd {key} maxlen {} {ms}-* f {value}", r.below(4)),
+            5 => format!("xadd {key} minid {} {ms}-* f {value}", id(r)),
+            6 => format!("xdel {key} {} {}", id(r), id(r)),
+            7 => format!("xtrim {key} maxlen {}", r.below(4)),
+            8 => format!("xtrim {key} minid {}", id(r)),
+            9 => format!("xsetid {key} {ms}-{}", 1 + r.below(9)),
+            10 => format!("xsetid {key} {ms}-9 entriesadded {} maxdeletedid {}", 9 + r.below(9), id(r)),
+            11 | 12 => format!("xgroup create {key} {group} 0 mkstream"),
+            13 => format!("xgroup create {key} {group} $ entriesread {}", r.below(3)),
+            14 => format!("xgroup setid {key} {group} {}", id(r)),
+            15 => format!("xgroup destroy {key} {group}"),
+            16 => format!("xgroup createconsumer {key} {group} {other}"),
+            17 => format!("xgroup delconsumer {key} {group} {other}"),
+            18 | 19 => format!("xreadgroup group {group} {other} count {} streams {key} >", 1 + r.below(3)),
+            20 => format!("xreadgroup group {group} {other} noack streams {key} >"),
+            21 => format!("xreadgroup group {group} {other} streams {key} 0"),
+            22 => format!("xack {key} {group} {} {}", id(r), id(r)),
+            23 => {
+                format!("xclaim {key} {group} {other} 0 {} {} force retrycount {}", id(r), id(r), r.below(5))
+            }
+            24 => {
+                format!("xclaim {key} {group} {other} 0 {} lastid {} time {}", id(r), id(r), 1 + r.below(9))
+            }
+            _ => format!("xautoclaim {key} {group} {other} 0 0 count {}", 1 + r.below(3)),
+        }
+    }
+
     /// Some commands in one turn, one log write for all; clocks of others are seen in between.
     fn run_turn(&mut self, at: usize) {
         for _ in 0..1 + self.random.below(3) {
@@ -214,6 +259,7 @@ impl World {
             return self.trim(at, &words);
         }
         let spec = commands::lookup(args[0]).expect("a known command");
+        let spec = args.get(1).and_then(|word| commands::subcommand(spec, word)).unwrap_or(spec);
         let Plan::Data(plan) = spec.plan else { panic!("a data command") };
         let node = &self.nodes[at];
         let turn = node.engine.turn(node.now_ms);

@@ -21,6 +21,7 @@ pub mod pick;
 pub mod server;
 pub mod sets;
 pub mod spec;
+pub mod streams;
 pub mod strings;
 pub mod transactions;
 pub mod zsets;
@@ -33,7 +34,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 18] = [
+pub static TABLE: [&[CommandSpec]; 20] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
@@ -48,6 +49,8 @@ pub static TABLE: [&[CommandSpec]; 18] = [
     facts::bitmap::SPECS,
     facts::hyperloglog::SPECS,
     facts::geo::SPECS,
+    facts::stream::SPECS,
+    facts::stream_groups::SPECS,
     facts::serialise::SPECS,
     facts::transactions::SPECS,
     atoll::SPECS,

@@ -79,6 +79,8 @@ pub enum FindKeys {
     Counted { count_at: usize, first: usize, step: usize },
     /// The one after this word, which is looked for from the begin on.
     After { word: &'static str },
+    /// The first half of what follows this word, which is looked for from the begin on.
+    FirstHalf { word: &'static str },
     /// As [`FindKeys::After`], but COMMAND INFO says that it is not known.
     Unknown { word: &'static str },
 }
@@ -223,6 +225,15 @@ impl CommandSpec {
                         args.iter().skip(spec.begin).position(|arg| crate::commands::args::is(arg, word));
                     let at = found.map(|found| spec.begin + found + 1).filter(|at| *at < args.len());
                     out.extend(at.filter(|_| !word.is_empty()).map(|at| (at, spec)));
+                }
+                FindKeys::FirstHalf { word } => {
+                    let mut words = args.iter().skip(spec.begin);
+                    let Some(found) = words.position(|arg| crate::commands::args::is(arg, word)) else {
+                        continue;
+                    };
+                    let begin = spec.begin + found + 1;
+                    let half = (args.len() - begin) / 2;
+                    out.extend((begin..begin + half).map(|at| (at, spec)));
                 }
                 FindKeys::Counted { count_at, first, step } => {
                     let text = args.get(spec.begin + count_at).copied().unwrap_or_default();

@@ -44,6 +44,10 @@ pub fn key_digest(db: u32, key: &[u8], value: &ValueRef<'_>, expiry_ms: Option<u
             bytes.push(5);
             list.values().for_each(|value| proto::varint::put_bytes(&mut bytes, value));
         }
+        ValueRef::Stream(stream) => {
+            bytes.push(6);
+            stream.digest(&mut bytes);
+        }
     }
     xxhash_rust::xxh3::xxh3_128(&bytes)
 }

@@ -196,6 +196,11 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Tells ids of stream entries made here from those of other nodes: a number that no other node is likely to have.
+    pub fn stream_slot(&self) -> u32 {
+        ((self.node.0 >> 32) as u32 ^ self.node.0 as u32).max(1)
+    }
+
     /// This incarnation's id.
     pub fn node(&self) -> NodeId {
         self.node

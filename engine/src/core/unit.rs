@@ -25,6 +25,7 @@ use crate::state::hash::HashValue;
 use crate::state::list::ListValue;
 use crate::state::set::SetValue;
 use crate::state::shard::{Shard, World};
+use crate::state::stream::StreamValue;
 use crate::state::table::{Entry, shard_of};
 use crate::state::value::{Kind, ValueRef};
 use crate::state::waiters::{Waiter, Want};
@@ -280,6 +281,27 @@ impl<'e> Unit<'e> {
         }
     }
 
+    /// The value of a stream key.
+    #[inline]
+    pub fn stream(&mut self, key: &Key<'_>) -> Result<Option<&StreamValue>, Refusal> {
+        let Some(entry) = self.live(key) else { return Ok(None) };
+        match entry.into_value() {
+            Some(ValueRef::Stream(stream)) => Ok(Some(stream)),
+            _ => Err(Refusal::WrongType),
+        }
+    }
+
+    /// What tells the ids of stream entries that this node makes from those of its peers; `None` without any.
+    pub fn stream_slot(&self) -> Option<u32> {
+        (!self.engine.is_alone()).then(|| self.engine.stream_slot())
+    }
+
+    /// The latest of the clocks that this node's effects go by, ms.
+    pub fn effects_ms(&mut self) -> u64 {
+        let stage = self.stage.get_or_insert_with(|| self.engine.stage.lock());
+        stage.last_hlc().ms().max(self.now_ms)
+    }
+
     /// The value of a live key, whatever its type.
     pub fn value(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
         self.live(key)?.into_value()
@@ -298,6 +320,7 @@ impl<'e> Unit<'e> {
             ValueRef::Hash(hash) => hash.encoding(),
             ValueRef::ZSet(zset) => zset.encoding(),
             ValueRef::List(list) => list.encoding(),
+            ValueRef::Stream(_) => "stream",
             ValueRef::String(bytes) => match bytes.len() {
                 _ if entry.raw() => "raw",
                 0..=20 if !entry.text() && crate::number::parse_i64(bytes).is_some() => "int",
@@ -547,6 +570,18 @@ impl<'e> Unit<'e> {
         }
         *patience = Some(patience_ms);
         true
+    }
+
+    /// Notes something for the runs that follow, when [`Unit::block`] said that the client waits. The first note counts.
+    pub fn note_waiting(&mut self, notes: Box<[u64]>) {
+        if let Some(waiter) = self.blocked.as_ref().and_then(|blocked| blocked.blocking.waiter.as_ref()) {
+            waiter.notes().get_or_init(|| notes);
+        }
+    }
+
+    /// What the command noted when its client began to wait; `None` in its first run.
+    pub fn waited_with(&self) -> Option<&[u64]> {
+        self.blocked.as_ref()?.blocking.waiter.as_ref()?.notes().get().map(|notes| &**notes)
     }
 
     /// False when another client began earlier to wait for the same: what is there is for that one, and this one is to

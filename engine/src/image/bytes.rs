@@ -6,6 +6,7 @@ use crate::effect::{Expiry, record};
 use crate::state::hash::HashValue;
 use crate::state::list::ListValue;
 use crate::state::set::SetValue;
+use crate::state::stream::StreamValue;
 use crate::state::value::{Value, ValueRef};
 use crate::state::zset::ZSetValue;
 
@@ -14,6 +15,7 @@ const SET: u8 = 2;
 const HASH: u8 = 3;
 const ZSET: u8 = 4;
 const LIST: u8 = 5;
+const STREAM: u8 = 6;
 
 pub fn put_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_le_bytes());
@@ -59,6 +61,10 @@ pub fn put_value(out: &mut Vec<u8>, value: &ValueRef<'_>) {
         ValueRef::List(list) => {
             out.push(LIST);
             list.encode(out);
+        }
+        ValueRef::Stream(stream) => {
+            out.push(STREAM);
+            stream.encode(out);
         }
     }
 }
@@ -132,6 +138,7 @@ impl<'a> Fields<'a> {
             HASH => self.hash().map(|hash| Err(Value::Hash(hash))),
             ZSET => self.zset().map(|zset| Err(Value::ZSet(zset))),
             LIST => ListValue::decode(self).map(|list| Err(Value::List(list))),
+            STREAM => StreamValue::decode(&mut self.0).map(|stream| Err(Value::Stream(stream))),
             _ => None,
         }
     }

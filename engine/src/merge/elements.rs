@@ -9,10 +9,12 @@ use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::causal::Meta;
+use super::streams::{self, StreamWrite};
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{FieldOp, Op, ScoreOp};
 use crate::number::LongDouble;
+use crate::state::stream::{Part, StreamValue};
 use crate::state::value::{Item, Kind, Value};
 
 /// Stable changes of one element are worked in while others stay once there are so many.
@@ -29,11 +31,32 @@ pub enum Write {
     Add(f64),
     Max(f64),
     Min(f64),
+    /// On a part of a stream.
+    Stream(StreamWrite),
 }
 
 impl Write {
     fn is_put(&self) -> bool {
         matches!(self, Write::Put(_))
+    }
+
+    /// What it saw of the element no longer counts.
+    pub fn replaces(&self) -> bool {
+        self.is_put() || matches!(self, Write::Stream(StreamWrite::Ack))
+    }
+
+    /// The key has its type because of it.
+    pub fn makes(&self) -> bool {
+        match self {
+            Write::Put(Item::Stream(part)) => matches!(part, Part::Marks(_)),
+            Write::Stream(write) => write.makes(),
+            _ => true,
+        }
+    }
+
+    /// In any order with others that do, it comes to the same.
+    pub fn commutes(&self) -> bool {
+        matches!(self, Write::Stream(write) if write.commutes())
     }
 
     /// Applies it to what is there.
@@ -48,6 +71,7 @@ impl Write {
             Write::Add(n) => return score(value, *n, |score| score + n),
             Write::Max(n) => return score(value, *n, |score| score.max(*n)),
             Write::Min(n) => return score(value, *n, |score| score.min(*n)),
+            Write::Stream(write) => return write.apply(value),
         };
         let mut text = match value.take() {
             Some(Item::Field(bytes)) => Some(bytes.into_vec()),
@@ -84,13 +108,22 @@ pub fn kind_of(op: &Op<'_>) -> Option<Kind> {
         Op::MemberAdd(_) | Op::MemberRemove(_) => Some(Kind::Set),
         Op::Fields(_) => Some(Kind::Hash),
         Op::Scores(_) => Some(Kind::ZSet),
+        Op::Stream(_) => Some(Kind::Stream),
         _ => None,
     }
 }
 
 /// The effect takes elements away and makes none.
 pub fn removes(op: &Op<'_>) -> bool {
-    matches!(op, Op::MemberRemove(_) | Op::Fields(FieldOp::Remove(_)) | Op::Scores(ScoreOp::Remove(_)))
+    match op {
+        Op::Stream(op) => streams::removes(op),
+        op => {
+            matches!(
+                op,
+                Op::MemberRemove(_) | Op::Fields(FieldOp::Remove(_)) | Op::Scores(ScoreOp::Remove(_))
+            )
+        }
+    }
 }
 
 /// Visits what an effect does to each element it names. An element named twice is as the last naming leaves it.
@@ -122,6 +155,7 @@ pub fn each_change(op: &Op<'_>, visit: &mut dyn FnMut(&[u8], Change)) {
         Op::Scores(ScoreOp::Min(scores)) => {
             scores.iter().for_each(|(s, m)| visit(m, Change::Write(Write::Min(s))))
         }
+        Op::Stream(op) => streams::each_change(op, visit),
         _ => {}
     }
 }
@@ -134,7 +168,14 @@ pub fn resolve<'w>(
     writes: impl Iterator<Item = (Rank, &'w Write)> + Clone,
 ) -> Option<Item> {
     let puts = writes.clone().filter(|w| w.1.is_put());
-    let mut value = match puts.max_by(|a, b| fork_choice_cmp(a.0, b.0)) {
+    let mut value = match puts.clone().max_by(|a, b| fork_choice_cmp(a.0, b.0)) {
+        Some((_, Write::Put(Item::Stream(_)))) => {
+            let parts = puts.filter_map(|(rank, write)| match write {
+                Write::Put(Item::Stream(part)) => Some((rank, part)),
+                _ => None,
+            });
+            streams::resolve_puts(parts).map(Item::Stream)
+        }
         Some((_, Write::Put(item))) => Some(item.clone()),
         _ => below,
     };
@@ -164,16 +205,26 @@ impl Element {
     }
 
     pub fn write(&mut self, meta: &Meta, write: Write) {
-        if write.is_put() {
+        if write.replaces() {
             self.writes.retain(|w| !meta.saw(w.0.id) && w.0.id != meta.id);
         }
-        self.writes.push((meta.clone(), write));
+        if matches!(write, Write::Put(Item::Stream(_)) | Write::Stream(_)) && !write.commutes() {
+            // In front, where [`Element::commutes`] looks.
+            self.writes.insert(0, (meta.clone(), write));
+        } else {
+            self.writes.push((meta.clone(), write));
+        }
+    }
+
+    /// All its writes commute.
+    pub fn commutes(&self) -> bool {
+        self.writes.first().is_none_or(|w| w.1.commutes())
     }
 
     /// Works stable writes into what lies below. True when it did.
     fn prune(&mut self, kind: Kind, stable: &Frontier) -> bool {
         let is_stable = |w: &(Meta, Write)| stable.contains(w.0.id);
-        if kind != Kind::Set && !self.writes.iter().all(is_stable) {
+        if kind != Kind::Set && !self.commutes() && !self.writes.iter().all(is_stable) {
             // Others stay: only what all of them saw may go below them.
             let (below, above): (Vec<_>, Vec<_>) = self.writes.iter().partition(|w| is_stable(w));
             let seen = below.iter().all(|b| above.iter().all(|a| a.0.saw(b.0.id)));
@@ -181,7 +232,7 @@ impl Element {
                 return false;
             }
         }
-        // A member of a set is there or not: its adds go one by one.
+        // A member of a set is there or not: its adds go one by one, as do writes whose order is of no matter.
         let before = self.writes.len();
         let (writes, stay) = std::mem::take(&mut self.writes).into_iter().partition(is_stable);
         self.writes = stay;
@@ -283,6 +334,19 @@ impl Elements {
         }
     }
 
+    /// The key may have this type because of them.
+    pub fn make_type(&self, kind: Kind) -> bool {
+        self.of(kind).is_some_and(|held| {
+            kind != Kind::Stream || held.values().any(|element| element.writes.iter().any(|w| w.1.makes()))
+        })
+    }
+
+    /// Lays a lean window's elements over nothing.
+    pub fn lay(&self, value: &mut Value) {
+        let held = self.of(value.kind()).into_iter().flatten();
+        held.for_each(|(member, element)| show(value, member, element.shown()));
+    }
+
     /// Lays the elements of a value's kind over it, leaving out what is older than `cut_ms`.
     pub fn cover(&self, value: &mut Value, cut_ms: u64) {
         let Some(elements) = self.of(value.kind()) else { return };
@@ -291,6 +355,16 @@ impl Elements {
                 show(value, member, element.over(value.item(member), cut_ms));
             }
         }
+    }
+}
+
+/// Makes a part of a stream what a write makes of it.
+pub fn show_part(stream: &mut StreamValue, name: &[u8], write: &Write) {
+    let mut item = stream.part(name).map(Item::Stream);
+    write.apply(&mut item);
+    match item {
+        Some(Item::Stream(part)) => stream.put_part(name, &part),
+        _ => stream.remove_part(name),
     }
 }
 

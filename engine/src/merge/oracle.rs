@@ -12,6 +12,7 @@ use proto::{EffectId, Hlc, NodeId};
 
 use self::lists::Lists;
 use super::elements::{self, Change, Write};
+use super::streams;
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Expiry, Op};
@@ -90,6 +91,9 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
         }
         let mut value = Value::from_payload(payload, w.id);
         for remove in effects.iter().filter(|r| r.saw(w)) {
+            if let Some(span) = streams::span(&remove.effect.op) {
+                value.remove_span(span);
+            }
             each_removed(remove, value.kind(), &mut |member| value.remove_item(member));
         }
         (!value.is_empty_collection()).then_some(value)
@@ -102,7 +106,7 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
             let Change::Write(write) = change else { return };
             if !lost(by, kind, member, effects) {
                 let writes = written.entry((kind, member.to_vec())).or_default();
-                if matches!(write, Write::Put(_)) {
+                if write.replaces() {
                     // Named twice by one effect: the last naming counts.
                     writes.retain(|w| w.0.id != by.id);
                 }
@@ -135,7 +139,8 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
             Kind::String => first(&mut updates.iter().map(|u| u.0.rank())),
             Kind::List => lists.created(winner, cut_ms),
             kind => {
-                first(&mut written.iter().filter(|w| w.0.0 == kind).flat_map(|w| w.1).map(|w| w.0.rank()))
+                let writes = written.iter().filter(|w| w.0.0 == kind).flat_map(|w| w.1);
+                first(&mut writes.filter(|w| w.1.makes()).map(|w| w.0.rank()))
             }
         }
     };
@@ -179,9 +184,13 @@ fn each_removed(effect: &Observed<'_>, kind: Kind, visit: &mut dyn FnMut(&[u8]))
 /// Whether a write of an element was seen by a remove of it, or by a later assignment that stands for it.
 fn lost(write: &Observed<'_>, kind: Kind, member: &[u8], all: &[Observed<'_>]) -> bool {
     all.iter().filter(|by| elements::kind_of(&by.effect.op) == Some(kind) && by.saw(write)).any(|by| {
-        let mut ends = false;
+        let mut ends = streams::span(&by.effect.op).is_some_and(|span| span.contains(member));
         elements::each_change(&by.effect.op, &mut |m, change| {
-            ends |= m == member && matches!(change, Change::Remove | Change::Write(Write::Put(_)));
+            let replaces = match &change {
+                Change::Remove => true,
+                Change::Write(write) => write.replaces(),
+            };
+            ends |= m == member && replaces;
         });
         ends
     })

@@ -6,7 +6,7 @@ use super::elements::{self, Change};
 use super::text::Update;
 use super::window::fold_text;
 use crate::effect::lists::{ElementId, ListOp, Place};
-use crate::effect::{Effect, Expiry, FieldOp, Op, Payload, ScoreOp};
+use crate::effect::{Effect, Expiry, FieldOp, Op, Payload, ScoreOp, StreamOp};
 use crate::state::list::{Life, ListValue, Pos};
 use crate::state::table::Entry;
 use crate::state::value::{Kind, Value};
@@ -26,6 +26,7 @@ pub fn fold(entry: &mut Entry<'_>, id: EffectId, effect: &Effect<'_>) {
             change(entry, &effect.op, expiry)
         }
         Op::List(op) => list(entry, id, op, expiry),
+        Op::Stream(op) => stream(entry, op, expiry),
         op => {
             if let Some(update) = Update::of(op) {
                 text(entry, &update);
@@ -63,6 +64,19 @@ fn change(entry: &mut Entry<'_>, op: &Op<'_>, expiry: Expiry) {
         }),
     }
     if removes && value.is_empty() {
+        entry.clear();
+    }
+}
+
+/// Folds an effect on a stream.
+fn stream(entry: &mut Entry<'_>, op: &StreamOp<'_>, expiry: Expiry) {
+    if entry.kind().is_none() {
+        entry.set_value(Value::empty(Kind::Stream), expiry);
+    }
+    let Some(value) = entry.boxed_mut() else { return };
+    let Value::Stream(stream) = value else { return };
+    stream.fold(op);
+    if !stream.shows() {
         entry.clear();
     }
 }

@@ -23,10 +23,12 @@ use smallvec::SmallVec;
 use super::causal::{Causal, Meta};
 use super::elements::{self, Change, Element, Elements};
 use super::list::ListWindow;
+use super::streams;
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Expiry, Op, Payload};
 use crate::number::parse_i64;
+use crate::state::stream::Span;
 use crate::state::table::Entry;
 use crate::state::value::{Kind, Value, ValueRef};
 
@@ -192,7 +194,7 @@ impl Window {
             Op::Assign { payload, expiry } => self.assign(entry, meta, payload, *expiry, &mut verdict),
             Op::Reset => self.reset(entry, &meta),
             Op::Ttl(expiry) => self.expire(entry, meta, *expiry),
-            Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) => {
+            Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) | Op::Stream(_) => {
                 self.change_elements(entry, &meta, &effect.op);
             }
             Op::List(op) => self.change_list(entry, &meta, op, false),
@@ -236,6 +238,9 @@ impl Window {
             };
             return if !hides && !awaits && self.floor_ms <= closed_ms {
                 Self::settle_list(entry);
+                if let Some(Value::Stream(stream)) = entry.boxed_mut() {
+                    stream.drop_hidden();
+                }
                 Pruned::Whole
             } else {
                 Pruned::Lingers
@@ -366,7 +371,7 @@ impl Window {
             self.cancel(|m| meta.saw(m.id));
             let mut left = Value::empty(kind);
             self.elements.cover(&mut left, 0);
-            match left.is_empty() {
+            match left.is_empty_collection() {
                 true => entry.clear(),
                 false => entry.set_value(left, self.expiry_in_force(0)),
             }
@@ -389,7 +394,8 @@ impl Window {
     }
 
     fn update(&mut self, entry: &mut Entry<'_>, meta: Meta, update: Update) {
-        if self.explicit || entry.kind().is_some_and(|kind| kind != Kind::String) {
+        let other_types = entry.kind().is_some_and(|kind| kind != Kind::String) || !self.elements.is_empty();
+        if self.explicit || other_types {
             self.make_explicit(entry);
             self.updates.push((meta, update));
             self.rebuild(entry);
@@ -442,12 +448,20 @@ impl Window {
         if !self.explicit && entry.kind() != Some(kind) {
             match entry.kind() {
                 // A lean window has one type: there is nothing of this one to take away.
-                _ if !writes => return,
-                None => entry.set_value(Value::empty(kind), self.expiry_in_force(0)),
-                Some(_) => self.make_explicit(entry),
+                _ if !writes && self.elements.of(kind).is_none() => return,
+                None if self.elements.0.iter().all(|group| group.kind == kind) => {
+                    let mut value = Value::empty(kind);
+                    self.elements.lay(&mut value);
+                    entry.set_value(value, self.expiry_in_force(0));
+                }
+                _ => self.make_explicit(entry),
             }
         }
+        let span = streams::span(op);
         if self.explicit {
+            if let Some(span) = span {
+                self.cancel_span(kind, meta, span);
+            }
             elements::each_change(op, &mut |member, change| self.change_explicit(kind, meta, member, change));
             self.elements.tidy();
             self.elements_changed(entry, kind, op);
@@ -458,6 +472,9 @@ impl Window {
         let saw_all = self.causal.saw_all();
         let Some(visible) = entry.boxed_mut() else { return };
         let held = self.elements.make(kind);
+        if let Some(span) = span {
+            streams::take_span(held, visible, meta, span, root_seen);
+        }
         elements::each_change(op, &mut |member, change| match change {
             Change::Write(write) => {
                 let mut now = visible.item(member);
@@ -468,7 +485,7 @@ impl Window {
                         .insert(Element { below: now.clone(), writes: SmallVec::new() })
                         .into_mut(),
                 };
-                if saw_all {
+                if saw_all || write.commutes() && element.commutes() {
                     write.apply(&mut now);
                     element.write(meta, write);
                 } else {
@@ -496,6 +513,16 @@ impl Window {
         });
         self.elements.tidy();
         drop_if_empty(entry);
+    }
+
+    /// Takes a span out of payloads that are kept apart.
+    fn cancel_span(&mut self, kind: Kind, meta: &Meta, span: Span<'_>) {
+        streams::cancel_span(self.elements.make(kind), meta, span);
+        let roots = self.roots.iter_mut().filter(|r| meta.saw(r.meta.id)).filter_map(|r| r.payload.as_mut());
+        roots.for_each(|payload| payload.remove_span(span));
+        if let Base::Live(Some(base)) = &mut self.base {
+            base.remove_span(span);
+        }
     }
 
     /// What one effect does to one element where payloads are kept apart.
@@ -533,7 +560,8 @@ impl Window {
     /// Works the visibility of the elements that an effect names out again.
     fn elements_changed(&mut self, entry: &mut Entry<'_>, kind: Kind, op: &Op<'_>) {
         // With another type alive below, the last element to go uncovers it.
-        if self.split || entry.kind() != Some(kind) || self.kinds_live().any(|live| live != kind) {
+        let apart = self.split || entry.kind() != Some(kind) || self.kinds_live().any(|live| live != kind);
+        if apart || streams::span(op).is_some() {
             self.rebuild(entry);
             return;
         }
@@ -664,7 +692,7 @@ impl Window {
                         self.updates.iter().any(|(meta, update)| self.shows(meta, update, winner, 0))
                     }
                     Kind::List => self.list_live(),
-                    kind => self.elements.of(*kind).is_some(),
+                    kind => self.elements.make_type(*kind),
                 }
         })
     }
@@ -690,7 +718,8 @@ impl Window {
                 }
                 kind => {
                     let writes = self.elements.of(kind)?.values().flat_map(|e| e.writes.iter());
-                    writes.map(|w| &w.0).filter(alive).map(Meta::rank).min_by(rank_order)
+                    let makers = writes.filter(|w| w.1.makes()).map(|w| &w.0);
+                    makers.filter(alive).map(Meta::rank).min_by(rank_order)
                 }
             }
         };

@@ -20,7 +20,7 @@ use super::value::{Kind, Value};
 use super::waiters::{Waiter, Waiters, Woken};
 use super::watch::Watchers;
 use crate::effect::lists::ElementId;
-use crate::effect::{Effect, Expiry, ListOp, Op, Payload};
+use crate::effect::{Effect, Expiry, ListOp, Op, Payload, StreamOp};
 use crate::merge::{Dispute, Pruned, Verdict, Window, elements, solo};
 pub(crate) use image::Loading;
 use image::{Loaded, Track};
@@ -307,7 +307,7 @@ impl Shard {
         }
         entry.set_tip(world.origin, id.seq.0);
         world.note_use(&mut entry, !had_value, effect, id);
-        if !self.waiters.is_empty() {
+        if !self.waiters.is_empty() && brings(&effect.op) {
             self.waiters.changed(db, key, entry.kind(), world.woken);
         }
         self.settle(entry, hash, db, had_value, had_expiry, world);
@@ -770,6 +770,17 @@ fn creates(op: &Op<'_>, solo: bool) -> bool {
         // With peers an unseen add or value may still arrive, and meet it.
         Op::Ttl(_) => !solo,
         _ => false,
+    }
+}
+
+/// Somebody who waits for the key may find what it waits for: not if things were only taken or handed out.
+fn brings(op: &Op<'_>) -> bool {
+    match op {
+        Op::Stream(op) => matches!(
+            op,
+            StreamOp::Add { .. } | StreamOp::GroupSet { .. } | StreamOp::GroupDrop { .. } | StreamOp::Set(_)
+        ),
+        _ => true,
     }
 }
 

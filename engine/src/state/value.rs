@@ -3,6 +3,7 @@
 use super::hash::HashValue;
 use super::list::ListValue;
 use super::set::SetValue;
+use super::stream::{Part, StreamValue};
 use super::zset::ZSetValue;
 use crate::effect::Payload;
 use proto::EffectId;
@@ -16,11 +17,12 @@ pub enum Kind {
     Hash = 3,
     ZSet = 4,
     List = 5,
+    Stream = 6,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Kind; 5] = [Kind::String, Kind::Set, Kind::Hash, Kind::ZSet, Kind::List];
+    pub const ALL: [Kind; 6] = [Kind::String, Kind::Set, Kind::Hash, Kind::ZSet, Kind::List, Kind::Stream];
 
     /// TYPE's answer.
     pub fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Kind {
             Kind::Hash => "hash",
             Kind::ZSet => "zset",
             Kind::List => "list",
+            Kind::Stream => "stream",
         }
     }
 
@@ -46,6 +49,7 @@ pub enum Value {
     Hash(HashValue),
     ZSet(ZSetValue),
     List(ListValue),
+    Stream(StreamValue),
 }
 
 /// A borrowed value.
@@ -56,6 +60,7 @@ pub enum ValueRef<'a> {
     Hash(&'a HashValue),
     ZSet(&'a ZSetValue),
     List(&'a ListValue),
+    Stream(&'a StreamValue),
 }
 
 impl Value {
@@ -67,6 +72,7 @@ impl Value {
             Kind::Hash => Value::Hash(HashValue::default()),
             Kind::ZSet => Value::ZSet(ZSetValue::default()),
             Kind::List => Value::List(ListValue::default()),
+            Kind::Stream => Value::Stream(StreamValue::default()),
         }
     }
 
@@ -81,6 +87,7 @@ impl Value {
             Value::Hash(hash) => ValueRef::Hash(hash),
             Value::ZSet(zset) => ValueRef::ZSet(zset),
             Value::List(list) => ValueRef::List(list),
+            Value::Stream(stream) => ValueRef::Stream(stream),
         }
     }
 
@@ -92,6 +99,7 @@ impl Value {
             Payload::Hash(pairs) => Value::Hash(HashValue::from_pairs(pairs.iter())),
             Payload::ZSet(scores) => Value::ZSet(ZSetValue::from_scores(scores.iter())),
             Payload::List(whole) => Value::List(ListValue::from_values(id, whole.values.iter())),
+            Payload::Stream(whole) => Value::Stream(whole.value()),
         }
     }
 
@@ -111,6 +119,7 @@ impl Value {
             (Value::Set(set), Item::Member) => _ = set.insert(member),
             (Value::Hash(hash), Item::Field(value)) => _ = hash.put(member, value),
             (Value::ZSet(zset), Item::Score(score)) => _ = zset.put(member, *score),
+            (Value::Stream(stream), Item::Stream(part)) => stream.put_part(member, part),
             _ => {}
         }
     }
@@ -121,6 +130,14 @@ impl Value {
             Value::Set(set) => _ = set.remove(member),
             Value::Hash(hash) => _ = hash.remove(member),
             Value::ZSet(zset) => _ = zset.remove(member),
+            Value::Stream(stream) => stream.remove_part(member),
+        }
+    }
+
+    /// Removes the elements of a span, of a stream.
+    pub(crate) fn remove_span(&mut self, span: super::stream::Span<'_>) {
+        if let Value::Stream(stream) = self {
+            stream.remove_span(span);
         }
     }
 
@@ -128,6 +145,7 @@ impl Value {
     pub(crate) fn weight(&self) -> usize {
         match self {
             Value::List(list) => list.total(),
+            Value::Stream(stream) => stream.len() + stream.pending(),
             value => value.len(),
         }
     }
@@ -151,6 +169,8 @@ pub enum Item {
     Field(Box<[u8]>),
     /// The score of a sorted set's member.
     Score(f64),
+    /// A part of a stream.
+    Stream(Part),
 }
 
 impl ValueRef<'_> {
@@ -161,6 +181,7 @@ impl ValueRef<'_> {
             ValueRef::Hash(_) => Kind::Hash,
             ValueRef::ZSet(_) => Kind::ZSet,
             ValueRef::List(_) => Kind::List,
+            ValueRef::Stream(_) => Kind::Stream,
         }
     }
 
@@ -171,6 +192,7 @@ impl ValueRef<'_> {
             ValueRef::Hash(hash) => Value::Hash((*hash).clone()),
             ValueRef::ZSet(zset) => Value::ZSet((*zset).clone()),
             ValueRef::List(list) => Value::List((*list).clone()),
+            ValueRef::Stream(stream) => Value::Stream((*stream).clone()),
         }
     }
 
@@ -182,6 +204,7 @@ impl ValueRef<'_> {
             ValueRef::Hash(hash) => hash.len(),
             ValueRef::ZSet(zset) => zset.len(),
             ValueRef::List(list) => list.len(),
+            ValueRef::Stream(stream) => stream.len(),
         }
     }
 
@@ -189,9 +212,12 @@ impl ValueRef<'_> {
         self.len() == 0
     }
 
-    /// A collection whose last element went is no value.
+    /// A collection whose last element went is no value; a stream may be without entries.
     pub fn is_empty_collection(&self) -> bool {
-        self.is_empty()
+        match self {
+            ValueRef::Stream(stream) => !stream.shows(),
+            value => value.is_empty(),
+        }
     }
 
     pub fn item(&self, member: &[u8]) -> Option<Item> {
@@ -200,6 +226,7 @@ impl ValueRef<'_> {
             ValueRef::Set(set) => set.contains(member).then_some(Item::Member),
             ValueRef::Hash(hash) => hash.get(member).map(|value| Item::Field(value.into())),
             ValueRef::ZSet(zset) => zset.score(member).map(Item::Score),
+            ValueRef::Stream(stream) => stream.part(member).map(Item::Stream),
         }
     }
 
@@ -209,6 +236,7 @@ impl ValueRef<'_> {
             ValueRef::Set(set) => set.contains(member),
             ValueRef::Hash(hash) => hash.contains(member),
             ValueRef::ZSet(zset) => zset.contains(member),
+            ValueRef::Stream(stream) => stream.part(member).is_some(),
         }
     }
 }

@@ -14,5 +14,7 @@ pub mod server;
 pub mod set;
 pub mod sorted_set;
 pub mod sorted_set_ranges;
+pub mod stream;
+pub mod stream_groups;
 pub mod string;
 pub mod transactions;

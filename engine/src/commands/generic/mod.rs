@@ -20,6 +20,7 @@ pub use serialise::{dump, restore};
 pub use wait::wait;
 
 use crate::commands::lists;
+use crate::commands::streams;
 use crate::core::{Key, Unit};
 use crate::effect::{Expiry, Members, Op, Payload, Scores};
 use crate::state::value::{Value, ValueRef};
@@ -58,5 +59,6 @@ pub(crate) fn assign_whole(unit: &mut Unit<'_>, key: &Key<'_>, value: &Value, ex
             let values: Vec<&[u8]> = list.values().collect();
             lists::assign(unit, key, &values, expiry);
         }
+        ValueRef::Stream(stream) => streams::assign(unit, key, stream, expiry),
     }
 }

@@ -64,7 +64,11 @@ fn describe(spec: &'static CommandSpec, parent: Option<&CommandSpec>, reply: &mu
     spec.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     reply.set(spec.keys.len());
     spec.keys.iter().for_each(|key| describe_key(key, notes(spec, parent), reply));
-    reply.set(spec.subcommands.len());
+    // As in Redis, a set only when there are none.
+    match spec.subcommands.len() {
+        0 => reply.set(0),
+        subcommands => reply.array(subcommands),
+    }
     spec.subcommands.iter().for_each(|sub| describe(sub, Some(spec), reply));
 }
 
@@ -85,6 +89,7 @@ fn notes(spec: &CommandSpec, parent: Option<&CommandSpec>) -> Option<&'static st
     match spec.name {
         "set" if parent.is_none() => Some("RW and ACCESS due to the optional `GET` argument"),
         "getex" => Some("RW and UPDATE because it changes the TTL"),
+        "xadd" => Some("UPDATE instead of INSERT because of the optional trimming feature"),
         _ => None,
     }
 }
@@ -108,7 +113,7 @@ fn describe_key(key: &KeySpec, notes: Option<&str>, reply: &mut Replies<'_>) {
     reply.map(2);
     reply.bulk(b"type");
     match key.find {
-        FindKeys::After { word } => {
+        FindKeys::After { word } | FindKeys::FirstHalf { word } => {
             reply.bulk(b"keyword");
             reply.bulk(b"spec");
             reply.map(2);
@@ -139,6 +144,11 @@ fn describe_key(key: &KeySpec, notes: Option<&str>, reply: &mut Replies<'_>) {
                 reply,
                 &[("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit as i64)],
             );
+        }
+        FindKeys::FirstHalf { .. } => {
+            reply.bulk(b"range");
+            reply.bulk(b"spec");
+            numbers(reply, &[("lastkey", -1), ("keystep", 1), ("limit", 2)]);
         }
         FindKeys::After { .. } => {
             reply.bulk(b"range");

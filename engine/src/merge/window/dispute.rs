@@ -8,11 +8,12 @@ use smallvec::SmallVec;
 
 use super::{Base, Window};
 use crate::effect::fork::fork_choice_cmp;
-use crate::effect::{Effect, Expiry, Op};
+use crate::effect::{Effect, Expiry, Members, Op};
 use crate::merge::causal::Meta;
 use crate::merge::elements::{self, Write};
 use crate::merge::text::{self, Update};
 use crate::number::parse_i64;
+use crate::state::stream::{Name, Part};
 use crate::state::table::Entry;
 use crate::state::value::{Item, Kind, Value, ValueRef};
 
@@ -191,7 +192,7 @@ impl Window {
             let side = |(meta, item): (&Meta, &Item)| Side {
                 id: meta.id,
                 hlc: meta.hlc,
-                text: format!("{} {}", shown(name), render_item(item)),
+                text: render_element(name, item),
             };
             for lost in puts().filter(|p| p.1 != latest.1 && (p.0.id == id || latest.0.id == id)) {
                 out.push(Dispute { rule: Rule::Element, winner: side(latest), loser: side(lost) });
@@ -339,16 +340,29 @@ fn render_expiry(expiry: Expiry) -> String {
     expiry.ms().map_or_else(|| "expires never".into(), |ms| format!("expires at {ms} ms"))
 }
 
-/// The value that an effect on an element put there.
+/// The value that an effect on an element put there, if a client would miss it.
 fn put(write: &Write) -> Option<&Item> {
     match write {
+        Write::Put(Item::Stream(part)) if !matches!(part, Part::Entry(_)) => None,
         Write::Put(item) => Some(item),
         _ => None,
     }
 }
 
+fn render_element(name: &[u8], item: &Item) -> String {
+    match Name::decode(name) {
+        Some(Name::Entry(id)) if matches!(item, Item::Stream(_)) => format!("{id} {}", render_item(item)),
+        _ => format!("{} {}", shown(name), render_item(item)),
+    }
+}
+
 fn render_item(item: &Item) -> String {
     match item {
+        Item::Stream(Part::Entry(fields)) => match Members::decode(&mut &fields[..]) {
+            Some(fields) => fields.iter().map(shown).collect::<Vec<_>>().join(" "),
+            None => shown(fields),
+        },
+        Item::Stream(_) => "part of a stream".into(),
         Item::Member => "member".into(),
         Item::Field(bytes) => shown(bytes),
         Item::Score(score) => format!("score {score}"),

@@ -1,8 +1,11 @@
 //! A window as bytes, for checkpoints.
 
+mod parts;
+
 use proto::varint;
 use smallvec::SmallVec;
 
+use self::parts::{put_part, put_stream_write, take_part, take_stream_write};
 use super::{Base, Root, Window};
 use crate::effect::{BitsOp, Expiry, RegistersOp};
 use crate::hyperloglog;
@@ -32,10 +35,12 @@ const PUT: u8 = 8;
 const ADD: u8 = 9;
 const MAX: u8 = 10;
 const MIN: u8 = 11;
+const STREAM_WRITE: u8 = 12;
 
 const MEMBER: u8 = 1;
 const FIELD: u8 = 2;
 const SCORE: u8 = 3;
+const PART: u8 = 4;
 
 impl Window {
     /// Appends everything there is to know.
@@ -185,6 +190,10 @@ fn put_item(out: &mut Vec<u8>, item: Option<&Item>) {
             out.push(SCORE);
             put_u64(out, score.to_bits());
         }
+        Some(Item::Stream(part)) => {
+            out.push(PART);
+            put_part(out, part);
+        }
     }
 }
 
@@ -194,6 +203,7 @@ fn take_item(fields: &mut Fields<'_>) -> Option<Option<Item>> {
         MEMBER => Some(Item::Member),
         FIELD => Some(Item::Field(fields.bytes()?.into())),
         SCORE => Some(Item::Score(fields.score()?)),
+        PART => Some(Item::Stream(take_part(&mut fields.0)?)),
         _ => return None,
     })
 }
@@ -219,6 +229,10 @@ fn put_write(out: &mut Vec<u8>, write: &Write) {
             out.push(DELTA_FLOAT);
             out.extend_from_slice(&n.to_bytes());
         }
+        Write::Stream(write) => {
+            out.push(STREAM_WRITE);
+            put_stream_write(out, write);
+        }
     }
 }
 
@@ -230,6 +244,7 @@ fn take_write(fields: &mut Fields<'_>) -> Option<Write> {
         ADD => Write::Add(fields.score()?),
         MAX => Write::Max(fields.score()?),
         MIN => Write::Min(fields.score()?),
+        STREAM_WRITE => Write::Stream(take_stream_write(&mut fields.0)?),
         _ => return None,
     })
 }
