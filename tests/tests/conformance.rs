@@ -41,6 +41,7 @@ scripts! {
     generic_object: "generic/object.txt",
     generic_rename_copy_move: "generic/rename_copy_move.txt",
     generic_scan: "generic/scan.txt",
+    generic_sort: "generic/sort.txt",
     generic_wrongtype: "generic/wrongtype.txt",
     geo_places: "geo/places.txt",
     geo_search: "geo/search.txt",

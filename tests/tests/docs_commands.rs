@@ -24,8 +24,8 @@ fn keys(spec: &KeySpec) -> String {
         }
         FindKeys::FirstHalf { word } => format!("first half after `{}`", word.to_uppercase()),
         FindKeys::After { word } => format!("after `{}`", word.to_uppercase()),
-        FindKeys::Unknown { word: "" } => "named by what is sorted".into(),
-        FindKeys::Unknown { word } => format!("after `{}`", word.to_uppercase()),
+        FindKeys::Unknown { word: "", .. } => "named by what is sorted".into(),
+        FindKeys::Unknown { word, .. } => format!("after `{}`", word.to_uppercase()),
     }
 }
 

@@ -34,7 +34,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 20] = [
+pub static TABLE: [&[CommandSpec]; 21] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
@@ -51,6 +51,7 @@ pub static TABLE: [&[CommandSpec]; 20] = [
     facts::geo::SPECS,
     facts::stream::SPECS,
     facts::stream_groups::SPECS,
+    facts::sort::SPECS,
     facts::serialise::SPECS,
     facts::transactions::SPECS,
     atoll::SPECS,

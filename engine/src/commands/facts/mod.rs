@@ -12,6 +12,7 @@ pub mod monitor;
 pub mod serialise;
 pub mod server;
 pub mod set;
+pub mod sort;
 pub mod sorted_set;
 pub mod sorted_set_ranges;
 pub mod stream;

@@ -7,6 +7,7 @@ mod keys;
 mod object;
 mod rename;
 mod serialise;
+mod sort;
 mod wait;
 
 pub use delete::{del, exists, touch, type_, unlink};
@@ -17,6 +18,7 @@ pub(in crate::commands) use keys::{scan_cursor, scan_options};
 pub use object::{object_encoding, object_freq, object_help, object_idletime, object_refcount};
 pub use rename::{copy, move_, rename, renamenx};
 pub use serialise::{dump, restore};
+pub use sort::{sort, sort_ro};
 pub use wait::wait;
 
 use crate::commands::lists;

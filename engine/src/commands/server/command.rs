@@ -63,7 +63,7 @@ fn describe(spec: &'static CommandSpec, parent: Option<&CommandSpec>, reply: &mu
     reply.set(spec.tips.len());
     spec.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     reply.set(spec.keys.len());
-    spec.keys.iter().for_each(|key| describe_key(key, notes(spec, parent), reply));
+    spec.keys.iter().for_each(|key| describe_key(key, notes(spec, parent, key), reply));
     // As in Redis, a set only when there are none.
     match spec.subcommands.len() {
         0 => reply.set(0),
@@ -85,8 +85,17 @@ fn words(words: &[&str], reply: &mut Replies<'_>) {
 }
 
 /// What Redis notes on the keys of a few commands.
-fn notes(spec: &CommandSpec, parent: Option<&CommandSpec>) -> Option<&'static str> {
+fn notes(spec: &CommandSpec, parent: Option<&CommandSpec>, key: &KeySpec) -> Option<&'static str> {
     match spec.name {
+        "sort" | "sort_ro" => match key.find {
+            FindKeys::Unknown { word: "", .. } => Some(
+                "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort",
+            ),
+            FindKeys::Unknown { .. } => Some(
+                "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array",
+            ),
+            _ => None,
+        },
         "set" if parent.is_none() => Some("RW and ACCESS due to the optional `GET` argument"),
         "getex" => Some("RW and UPDATE because it changes the TTL"),
         "xadd" => Some("UPDATE instead of INSERT because of the optional trimming feature"),
