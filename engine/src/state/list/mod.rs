@@ -382,6 +382,14 @@ impl ListValue {
         self.last_span().is_some_and(|s| s.life == Life::Live)
     }
 
+    /// Some element, alive or dead, came from another list: it may come to stand elsewhere.
+    pub fn has_moved(&self) -> bool {
+        let chunks =
+            (0..self.blocks()).flat_map(|block| (0..self.chunks_of(block)).map(move |chunk| (block, chunk)));
+        let mut spans = chunks.filter_map(|place| self.chunk(place)).flat_map(Chunk::spans);
+        spans.any(|span| span.ids.first.index == ElementId::MOVED)
+    }
+
     /// Live values from number `start` on.
     pub fn values_from(&self, start: usize) -> impl Iterator<Item = &[u8]> + '_ {
         let (block, chunk, within) = self.chunk_of_live(start).unwrap_or((self.blocks(), 0, 0));
