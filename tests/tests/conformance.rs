@@ -45,6 +45,7 @@ scripts! {
     generic_wrongtype: "generic/wrongtype.txt",
     geo_places: "geo/places.txt",
     geo_search: "geo/search.txt",
+    hashes_expire: "hashes/expire.txt",
     hashes_fields: "hashes/fields.txt",
     hashes_incr: "hashes/incr.txt",
     hashes_scan_random: "hashes/scan_random.txt",

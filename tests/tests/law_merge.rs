@@ -20,10 +20,12 @@ use tests::memory_disk::MemoryDisk;
 
 /// Arms of [`World::command`].
 const COMMANDS: usize = STREAMS + STREAM_COMMANDS;
-/// The first of them on lists.
-const LISTS: usize = 53;
+/// Those on lists.
+const LISTS: std::ops::Range<usize> = 53..70;
+/// Those on fields that end, and on other fields.
+const FIELDS: [std::ops::Range<usize>; 2] = [26..35, 70..STREAMS];
 /// The first of them on streams.
-const STREAMS: usize = 70;
+const STREAMS: usize = 79;
 /// Arms of [`World::stream_command`].
 const STREAM_COMMANDS: usize = 26;
 const KEYS: [&str; 3] = ["a", "b", "c"];
@@ -89,6 +91,14 @@ fn open(disk: &Arc<MemoryDisk>, seed: u64) -> Arc<Engine> {
     opened.expect("a memory disk opens").0
 }
 
+/// A value without fields that have ended.
+fn alive(mut value: Value, now_ms: u64) -> Option<Value> {
+    if let Value::Hash(hash) = &mut value {
+        hash.purge(now_ms, usize::MAX);
+    }
+    (!value.is_empty_collection()).then_some(value)
+}
+
 impl World {
     fn new(seed: u64) -> World {
         let mut random = Random(seed);
@@ -100,13 +110,16 @@ impl World {
             })
             .collect();
         let all: Vec<usize> = (0..COMMANDS).collect();
-        let commands = match random.below(5) {
+        let commands = match random.below(7) {
             0 => all,
             // Lists alone, with what ends and renames them.
-            1 => (LISTS..STREAMS).chain([9, 22, 25]).collect(),
-            2 => (0..2 + random.below(4)).map(|_| LISTS + random.below(STREAMS - LISTS)).collect(),
+            1 => LISTS.chain([9, 22, 25]).collect(),
+            2 => (0..2 + random.below(4)).map(|_| LISTS.start + random.below(LISTS.len())).collect(),
             3 if random.below(2) == 0 => (STREAMS..COMMANDS).chain([9, 22, 25]).collect(),
             3 => (0..3 + random.below(5)).map(|_| STREAMS + random.below(STREAM_COMMANDS)).collect(),
+            // The same of fields that end.
+            4 if random.below(2) == 0 => FIELDS.into_iter().flatten().chain([9, 11, 22, 25]).collect(),
+            4 => (0..2 + random.below(5)).map(|_| FIELDS[1].start + random.below(FIELDS[1].len())).collect(),
             _ => (0..2 + random.below(4)).map(|_| random.below(COMMANDS)).collect(),
         };
         let keys = 1 + random.below(KEYS.len());
@@ -196,7 +209,16 @@ impl World {
             66 => format!("rpoplpush {key} {other}"),
             67 => format!("linsert {key} before i{n} x"),
             68 => format!("rpushx {key} {n}"),
-            _ => format!("{TRIM} {key} {}", n % 3),
+            69 => format!("{TRIM} {key} {}", n % 3),
+            70 => format!("hpexpire {key} {} fields 1 {m}", 1 + n * 10),
+            71 => format!("hpexpire {key} {} gt fields 2 x {m}", 1 + n * 20),
+            72 => format!("hpexpire {key} {} fields 4 x y 1 2", 1 + n * 10),
+            73 => format!("hpersist {key} fields 2 x {m}"),
+            74 => format!("hsetex {key} px {} fields 1 {m} {n}", 1 + n * 10),
+            75 => format!("hsetex {key} keepttl fields 2 {m} {n} y k{n}"),
+            76 => format!("hgetex {key} px {} fields 1 {m}", 1 + n * 10),
+            77 => format!("hincrby {key} {m} {n}"),
+            _ => format!("hgetdel {key} fields 1 {m}"),
         };
         line.split(' ').map(str::to_string).collect()
     }
@@ -279,6 +301,9 @@ impl World {
         let mut unit = node.engine.begin(&turn, 0, LockPlan::Everything);
         let key = unit.key(words[1].as_bytes());
         let Ok(Some(list)) = unit.list(&key) else { return };
+        if list.has_moved() {
+            return;
+        }
         let start: usize = words[2].parse().expect("a number");
         let stop = list.len().saturating_sub(2).max(start);
         if let (Some(first), Some(last)) = (list.id(start), list.id(stop)) {
@@ -416,7 +441,13 @@ impl World {
                     self.acknowledge(from, at);
                 }
             }
-            17 => self.nodes[at].now_ms += self.random.below(60) as u64,
+            17 => {
+                self.nodes[at].now_ms += self.random.below(60) as u64;
+                if self.random.below(2) == 0 {
+                    let node = &self.nodes[at];
+                    node.engine.expire_step(node.now_ms, 100);
+                }
+            }
             18 => self.compare(at),
             _ if self.random.below(6) == 0 => self.restart(at),
             _ => {
@@ -448,6 +479,8 @@ impl World {
             let shown: Option<Value> = unit.value(&key).map(|v| v.to_value());
             let expiry = unit.expiry(&key);
             let found = shown.zip(expiry);
+            let at_now = |(value, expiry)| Some((alive(value, turn.now_ms)?, expiry));
+            let (found, expected) = (found.and_then(at_now), expected.and_then(at_now));
             assert!(
                 found == expected,
                 "node {at} at {}: key {name}\n shows   {found:?}\n expected {expected:?}\n{}\n{}",

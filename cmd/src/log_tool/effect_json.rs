@@ -90,6 +90,10 @@ fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
         Op::Fields(FieldOp::Remove(members)) | Op::Scores(ScoreOp::Remove(members)) => {
             put("members", list(members));
         }
+        Op::Fields(FieldOp::Expire(moments) | FieldOp::Lapse(moments)) => {
+            let moment = |(expiry, field): (Expiry, &[u8])| json!({"field": text::escaped(field), "expires_ms": expiry_ms(&expiry)});
+            put("fields", moments.iter().map(moment).collect());
+        }
         Op::Fields(FieldOp::Delta { field, by }) => {
             put("field", text::escaped(field).into());
             put("delta", (*by).into());

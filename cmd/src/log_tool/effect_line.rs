@@ -87,6 +87,15 @@ fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
         Op::Fields(FieldOp::Remove(members)) | Op::Scores(ScoreOp::Remove(members)) => {
             list(out, members, full)
         }
+        Op::Fields(FieldOp::Expire(moments) | FieldOp::Lapse(moments)) => {
+            let shown = if full { usize::MAX } else { SHOWN_MEMBERS };
+            for (moment, field) in moments.iter().take(shown) {
+                write!(out, " {}", text::value(field, full))?;
+                expires(out, moment)?;
+            }
+            let count = moments.len();
+            if count > shown { write!(out, " … ({count} fields)") } else { Ok(()) }
+        }
         Op::Fields(FieldOp::Delta { field, by }) => write!(out, " {} {by:+}", text::value(field, full)),
         Op::Fields(FieldOp::DeltaFloat { field, by }) => {
             let mut digits = Vec::new();

@@ -34,7 +34,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 21] = [
+pub static TABLE: [&[CommandSpec]; 22] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
@@ -44,6 +44,7 @@ pub static TABLE: [&[CommandSpec]; 21] = [
     facts::list::SPECS,
     facts::set::SPECS,
     facts::hash::SPECS,
+    facts::hash_fields::SPECS,
     facts::sorted_set::SPECS,
     facts::sorted_set_ranges::SPECS,
     facts::bitmap::SPECS,

@@ -385,7 +385,7 @@ impl Engine {
             return;
         }
         let live =
-            shard.find(db, hash, key).is_some_and(|e| e.kind().is_some() && !e.expiry().reached(turn.now_ms));
+            shard.find(db, hash, key).is_some_and(|e| e.kind().is_some() && !e.end().reached(turn.now_ms));
         keys.push(crate::state::watch::WatchedKey { db, key: key.into(), live });
         shard.watchers.add(db, key, flag);
     }

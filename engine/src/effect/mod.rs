@@ -21,7 +21,7 @@ use proto::{EffectId, Frontier, Hlc};
 use crate::number::LongDouble;
 use crate::state::value::Kind;
 pub use bits::{BitsOp, RegistersOp};
-pub use fields::FieldOp;
+pub use fields::{FieldOp, Moments};
 pub use lists::{ListOp, WholeList};
 pub use scores::{ScoreOp, Scores};
 pub use streams::{StreamOp, WholeStream};

@@ -257,7 +257,7 @@ fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8, id: EffectId) -> Result
         KIND_TTL => Op::Ttl(expiry()?),
         KIND_MEMBER_ADD => Op::MemberAdd(Members::decode(body).ok_or(bad)?),
         KIND_MEMBER_REMOVE => Op::MemberRemove(Members::decode(body).ok_or(bad)?),
-        fields::KIND_PUT..=fields::KIND_DELTA_FLOAT => Op::Fields(FieldOp::decode(body, kind).ok_or(bad)?),
+        fields::KIND_PUT..=fields::KIND_LAPSE => Op::Fields(FieldOp::decode(body, kind).ok_or(bad)?),
         streams::KIND_ADD..=streams::KIND_CONSUMER_DROP => {
             Op::Stream(StreamOp::decode(body, kind).ok_or(bad)?)
         }
@@ -353,6 +353,7 @@ mod tests {
 
     #[test]
     fn every_kind_round_trips() {
+        use super::fields::Moments;
         use super::lists::{ElementId, IdRun, IdRuns, Place, Spot, Step};
         use super::streams::{Advance, Deliver, Deliveries, Ids, Read};
         use crate::state::stream::{Cursor, Head, Marks, StreamId, StreamValue};
@@ -449,6 +450,13 @@ mod tests {
             Op::Fields(FieldOp::Remove(Members::Slices(&[b"f"]))),
             Op::Fields(FieldOp::Delta { field: b"f", by: -7 }),
             Op::Fields(FieldOp::DeltaFloat { field: b"f", by: LongDouble::parse(b"0.5").unwrap() }),
+            Op::Fields(FieldOp::Expire(Moments::Slices(&[
+                (Expiry::at_ms(7), b"f"),
+                (Expiry::NEVER, b""),
+                (Expiry::at_ms(u64::MAX - 1), &long),
+                (Expiry::at_ms(0), b"f"),
+            ]))),
+            Op::Fields(FieldOp::Lapse(Moments::Slices(&[(Expiry::at_ms(7), b"f")]))),
             Op::Scores(ScoreOp::Put(Scores::Slices(&[(1.5, b"a"), (f64::INFINITY, b"")]))),
             Op::Scores(ScoreOp::Add(Scores::Slices(&[(1.5, b"a")]))),
             Op::Scores(ScoreOp::Max(Scores::Slices(&[(1.5, b"a")]))),

@@ -16,6 +16,8 @@ const HASH: u8 = 3;
 const ZSET: u8 = 4;
 const LIST: u8 = 5;
 const STREAM: u8 = 6;
+/// A hash that knows of ends of fields.
+const HASH_ENDS: u8 = 19;
 
 pub fn put_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_le_bytes());
@@ -41,6 +43,15 @@ pub fn put_value(out: &mut Vec<u8>, value: &ValueRef<'_>) {
             out.push(SET);
             varint::put(out, set.len() as u64);
             set.iter().for_each(|member| varint::put_bytes(out, &member));
+        }
+        ValueRef::Hash(hash) if hash.knows_ends() => {
+            out.push(HASH_ENDS);
+            varint::put(out, hash.total() as u64);
+            hash.for_each_kept(|field, value, end| {
+                varint::put_bytes(out, field);
+                varint::put_bytes(out, value);
+                put_expiry(out, end);
+            });
         }
         ValueRef::Hash(hash) => {
             out.push(HASH);
@@ -135,6 +146,7 @@ impl<'a> Fields<'a> {
         match self.u8()? {
             STRING => self.bytes().map(Ok),
             SET => self.set().map(|set| Err(Value::Set(set))),
+            HASH_ENDS => self.ending_hash().map(|hash| Err(Value::Hash(hash))),
             HASH => self.hash().map(|hash| Err(Value::Hash(hash))),
             ZSET => self.zset().map(|zset| Err(Value::ZSet(zset))),
             LIST => ListValue::decode(self).map(|list| Err(Value::List(list))),
@@ -147,6 +159,17 @@ impl<'a> Fields<'a> {
         let mut hash = HashValue::default();
         for _ in 0..self.count()? {
             hash.put(self.bytes()?, self.bytes()?);
+        }
+        Some(hash)
+    }
+
+    fn ending_hash(&mut self) -> Option<HashValue> {
+        let mut hash = HashValue::default();
+        hash.remember_ends();
+        for _ in 0..self.count()? {
+            let (field, value) = (self.bytes()?, self.bytes()?);
+            hash.put(field, value);
+            hash.set_end(field, self.expiry()?);
         }
         Some(hash)
     }

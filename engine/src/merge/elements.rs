@@ -2,6 +2,9 @@
 //!
 //! SEMANTICS §1 per element: the latest of the assignments that nobody's assignment or remove saw, over what lies below, and on
 //! top of it the changes (deltas, maxima, minima) that nobody's assignment or remove saw, in fork-choice order.
+//!
+//! A field ends at the latest of the ends that nobody's later one saw; one that was put without an end has one that never comes.
+//! When something of it is not older than its end, what is older is over, as with a key.
 
 use hashbrown::HashMap;
 use proto::{Frontier, Hlc, NodeId};
@@ -12,7 +15,7 @@ use super::causal::Meta;
 use super::streams::{self, StreamWrite};
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
-use crate::effect::{FieldOp, Op, ScoreOp};
+use crate::effect::{Expiry, FieldOp, Op, ScoreOp};
 use crate::number::LongDouble;
 use crate::state::stream::{Part, StreamValue};
 use crate::state::value::{Item, Kind, Value};
@@ -33,6 +36,8 @@ pub enum Write {
     Min(f64),
     /// On a part of a stream.
     Stream(StreamWrite),
+    /// When a field ends.
+    Expire(Expiry),
 }
 
 impl Write {
@@ -50,6 +55,7 @@ impl Write {
         match self {
             Write::Put(Item::Stream(part)) => matches!(part, Part::Marks(_)),
             Write::Stream(write) => write.makes(),
+            Write::Expire(_) => false,
             _ => true,
         }
     }
@@ -57,6 +63,16 @@ impl Write {
     /// In any order with others that do, it comes to the same.
     pub fn commutes(&self) -> bool {
         matches!(self, Write::Stream(write) if write.commutes())
+    }
+
+    /// It says when the field ends.
+    pub fn sets_end(&self) -> bool {
+        matches!(self, Write::Expire(_) | Write::Put(Item::Field(..)))
+    }
+
+    /// It says that alone.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Write::Expire(_))
     }
 
     /// Applies it to what is there.
@@ -72,13 +88,19 @@ impl Write {
             Write::Max(n) => return score(value, *n, |score| score.max(*n)),
             Write::Min(n) => return score(value, *n, |score| score.min(*n)),
             Write::Stream(write) => return write.apply(value),
+            Write::Expire(end) => {
+                if let Some(Item::Field(_, own)) = value {
+                    *own = *end;
+                }
+                return;
+            }
         };
-        let mut text = match value.take() {
-            Some(Item::Field(bytes)) => Some(bytes.into_vec()),
-            _ => None,
+        let (mut text, end) = match value.take() {
+            Some(Item::Field(bytes, end)) => (Some(bytes.into_vec()), end),
+            _ => (None, Expiry::NEVER),
         };
         text::apply(&mut text, &delta);
-        *value = text.map(|bytes| Item::Field(bytes.into()));
+        *value = text.map(|bytes| Item::Field(bytes.into(), end));
     }
 }
 
@@ -100,6 +122,8 @@ fn score(value: &mut Option<Item>, alone: f64, change: impl Fn(f64) -> f64) {
 pub enum Change {
     Write(Write),
     Remove,
+    /// A remove that also takes whatever is older than this moment, ms.
+    Lapse(u64),
 }
 
 /// The kind of collection on whose elements an effect works.
@@ -120,14 +144,16 @@ pub fn removes(op: &Op<'_>) -> bool {
         op => {
             matches!(
                 op,
-                Op::MemberRemove(_) | Op::Fields(FieldOp::Remove(_)) | Op::Scores(ScoreOp::Remove(_))
+                Op::MemberRemove(_)
+                    | Op::Fields(FieldOp::Remove(_) | FieldOp::Lapse(_))
+                    | Op::Scores(ScoreOp::Remove(_))
             )
         }
     }
 }
 
-/// Visits what an effect does to each element it names. An element named twice is as the last naming leaves it.
-pub fn each_change(op: &Op<'_>, visit: &mut dyn FnMut(&[u8], Change)) {
+/// Visits what an effect stamped so does to each element it names. An element named twice is as the last naming leaves it.
+pub fn each_change(op: &Op<'_>, hlc: Hlc, visit: &mut dyn FnMut(&[u8], Change)) {
     match op {
         Op::MemberAdd(members) => {
             members.iter().for_each(|m| visit(m, Change::Write(Write::Put(Item::Member))))
@@ -138,11 +164,19 @@ pub fn each_change(op: &Op<'_>, visit: &mut dyn FnMut(&[u8], Change)) {
         Op::Fields(FieldOp::Put(pairs)) => {
             let mut pairs = pairs.iter();
             while let (Some(field), Some(value)) = (pairs.next(), pairs.next()) {
-                visit(field, Change::Write(Write::Put(Item::Field(value.into()))));
+                visit(field, Change::Write(Write::Put(Item::Field(value.into(), Expiry::NEVER))));
             }
         }
         Op::Fields(FieldOp::Delta { field, by }) => visit(field, Change::Write(Write::Delta(*by))),
         Op::Fields(FieldOp::DeltaFloat { field, by }) => visit(field, Change::Write(Write::DeltaFloat(*by))),
+        Op::Fields(FieldOp::Expire(moments)) => moments.iter().for_each(|(end, field)| {
+            // An end that is not after the effect itself is there and then.
+            let over = end.reached(hlc.ms());
+            visit(field, if over { Change::Remove } else { Change::Write(Write::Expire(end)) });
+        }),
+        Op::Fields(FieldOp::Lapse(moments)) => {
+            moments.iter().for_each(|(end, field)| visit(field, Change::Lapse(end.ms().unwrap_or(0))));
+        }
         Op::Scores(ScoreOp::Put(scores)) => {
             scores.iter().for_each(|(s, m)| visit(m, Change::Write(Write::Put(Item::Score(s)))));
         }
@@ -193,20 +227,71 @@ pub struct Element {
 }
 
 impl Element {
-    /// What it comes to above `below`, of the writes not older than `cut_ms`.
-    pub fn over(&self, below: Option<Item>, cut_ms: u64) -> Option<Item> {
-        let alive = self.writes.iter().filter(move |w| w.0.hlc.ms() >= cut_ms);
-        resolve(below, alive.map(|(meta, write)| (meta.rank(), write)))
+    /// What it comes to above `below`, of the writes not older than `cut_ms`. `root`: the assignment that `below` is of; a stable
+    /// value without one.
+    pub fn over(&self, below: Option<Item>, root: Option<&Meta>, cut_ms: u64) -> Option<Item> {
+        let alive = |cut_ms: u64| self.writes.iter().filter(move |w| w.0.hlc.ms() >= cut_ms);
+        let resolve =
+            |below, cut_ms: u64| resolve(below, alive(cut_ms).map(|(meta, write)| (meta.rank(), write)));
+        if !self.knows_ends(below.as_ref()) {
+            return resolve(below, cut_ms);
+        }
+        let (mut below, mut cut_ms) = (below, cut_ms);
+        let end = loop {
+            let end = self.end(below.as_ref(), root, cut_ms).unwrap_or(Expiry::NEVER);
+            let root_ms = root.filter(|_| below.is_some()).map(|root| root.hlc.ms());
+            let latest_ms = alive(cut_ms).map(|w| w.0.hlc.ms()).chain(root_ms).max();
+            match (end.ms(), latest_ms) {
+                (Some(ms), Some(latest_ms)) if cut_ms < ms && ms <= latest_ms => {
+                    cut_ms = ms;
+                    if root.is_none_or(|root| root.hlc.ms() < ms) {
+                        below = None;
+                    }
+                }
+                _ => break end,
+            }
+        };
+        let mut item = resolve(below, cut_ms);
+        if let Some(Item::Field(_, own)) = &mut item {
+            *own = end;
+        }
+        item
     }
 
-    /// What a lean window shows.
-    pub fn shown(&self) -> Option<Item> {
-        self.over(self.below.clone(), 0)
+    /// It is a field that ends, or that was said to.
+    pub fn knows_ends(&self, below: Option<&Item>) -> bool {
+        matches!(below, Some(Item::Field(_, end)) if *end != Expiry::NEVER)
+            || self.writes.iter().any(|w| matches!(w.1, Write::Expire(_)))
+    }
+
+    /// The latest of the ends of a field that no later one replaced.
+    fn end(&self, below: Option<&Item>, root: Option<&Meta>, cut_ms: u64) -> Option<Expiry> {
+        let said = || self.writes.iter().filter(|w| w.0.hlc.ms() >= cut_ms && w.1.sets_end());
+        let own = match below {
+            Some(Item::Field(_, end)) => Some(*end),
+            _ => None,
+        };
+        // Whatever arrives saw a stable value.
+        let own = own.filter(|_| !said().any(|w| root.is_none_or(|root| w.0.saw(root.id))));
+        let expires = |w: &(Meta, Write)| matches!(w.1, Write::Expire(_));
+        let unseen = said().filter(|put| expires(put) || !said().any(|w| expires(w) && w.0.saw(put.0.id)));
+        let ends = unseen.map(|w| match w.1 {
+            Write::Expire(end) => end,
+            _ => Expiry::NEVER,
+        });
+        ends.chain(own).max()
+    }
+
+    /// What a lean window shows, above its root if it has one.
+    pub fn shown(&self, root: Option<&Meta>) -> Option<Item> {
+        self.over(self.below.clone(), root, 0)
     }
 
     pub fn write(&mut self, meta: &Meta, write: Write) {
         if write.replaces() {
             self.writes.retain(|w| !meta.saw(w.0.id) && w.0.id != meta.id);
+        } else if write.is_end() {
+            self.writes.retain(|w| !w.1.is_end() || !meta.saw(w.0.id) && w.0.id != meta.id);
         }
         if matches!(write, Write::Put(Item::Stream(_)) | Write::Stream(_)) && !write.commutes() {
             // In front, where [`Element::commutes`] looks.
@@ -219,6 +304,15 @@ impl Element {
     /// All its writes commute.
     pub fn commutes(&self) -> bool {
         self.writes.first().is_none_or(|w| w.1.commutes())
+    }
+
+    /// Takes what an effect saw, and whatever is older than `floor_ms`, `root` included.
+    pub fn take(&mut self, meta: &Meta, root: Option<&Meta>, floor_ms: u64) {
+        let goes = |by: &Meta| meta.saw(by.id) || by.hlc.ms() < floor_ms;
+        self.writes.retain(|w| !goes(&w.0));
+        if root.is_none_or(goes) {
+            self.below = None;
+        }
     }
 
     /// Works stable writes into what lies below. True when it did.
@@ -237,7 +331,7 @@ impl Element {
         let (writes, stay) = std::mem::take(&mut self.writes).into_iter().partition(is_stable);
         self.writes = stay;
         let sunk = Element { below: self.below.take(), writes };
-        self.below = sunk.shown();
+        self.below = sunk.shown(None);
         self.writes.len() < before
     }
 }
@@ -337,22 +431,24 @@ impl Elements {
     /// The key may have this type because of them.
     pub fn make_type(&self, kind: Kind) -> bool {
         self.of(kind).is_some_and(|held| {
-            kind != Kind::Stream || held.values().any(|element| element.writes.iter().any(|w| w.1.makes()))
+            !matches!(kind, Kind::Stream | Kind::Hash)
+                || held.values().any(|element| element.writes.iter().any(|w| w.1.makes()))
         })
     }
 
     /// Lays a lean window's elements over nothing.
-    pub fn lay(&self, value: &mut Value) {
+    pub fn lay(&self, value: &mut Value, root: Option<&Meta>) {
         let held = self.of(value.kind()).into_iter().flatten();
-        held.for_each(|(member, element)| show(value, member, element.shown()));
+        held.for_each(|(member, element)| show(value, member, element.shown(root)));
     }
 
     /// Lays the elements of a value's kind over it, leaving out what is older than `cut_ms`.
-    pub fn cover(&self, value: &mut Value, cut_ms: u64) {
+    /// `root`: the assignment that the value is of.
+    pub fn cover(&self, value: &mut Value, root: Option<&Meta>, cut_ms: u64) {
         let Some(elements) = self.of(value.kind()) else { return };
         for (member, element) in elements {
             if element.writes.iter().any(|w| w.0.hlc.ms() >= cut_ms) {
-                show(value, member, element.over(value.item(member), cut_ms));
+                show(value, member, element.over(value.item(member), root, cut_ms));
             }
         }
     }
@@ -386,7 +482,7 @@ mod tests {
 
     #[test]
     fn the_latest_assignment_lies_under_every_change() {
-        let field = |text: &str| Item::Field(text.as_bytes().into());
+        let field = |text: &str| Item::Field(text.as_bytes().into(), Expiry::NEVER);
         let writes = [(3, Write::Delta(1)), (5, Write::Put(field("10"))), (4, Write::Put(field("7")))];
         assert_eq!(item(Some(field("2")), &writes), Some(field("11")));
         assert_eq!(item(Some(field("abc")), &[(3, Write::Delta(1))]), Some(field("abc")));

@@ -227,7 +227,7 @@ pub fn take_span(held: &mut ElementMap, visible: &mut Value, meta: &Meta, span: 
         if below_goes {
             element.below = None;
         }
-        show(visible, &name, element.shown());
+        show(visible, &name, element.shown(None));
         if element.writes.is_empty() {
             held.remove(&name);
         }

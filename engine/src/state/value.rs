@@ -5,7 +5,7 @@ use super::list::ListValue;
 use super::set::SetValue;
 use super::stream::{Part, StreamValue};
 use super::zset::ZSetValue;
-use crate::effect::Payload;
+use crate::effect::{Expiry, Payload};
 use proto::EffectId;
 
 /// What a key holds.
@@ -103,9 +103,20 @@ impl Value {
         }
     }
 
-    /// A collection whose last element went is no value.
+    /// As [`ValueRef::is_empty_collection`].
     pub fn is_empty_collection(&self) -> bool {
         self.as_ref().is_empty_collection()
+    }
+
+    /// Has reads see the value as of a moment. False when nothing is left of it then.
+    pub fn show_at(&mut self, now_ms: u64) -> bool {
+        match self {
+            Value::Hash(hash) => {
+                hash.set_now(now_ms);
+                !hash.is_empty()
+            }
+            _ => true,
+        }
     }
 
     /// One element of a collection; `None` of a string.
@@ -117,7 +128,10 @@ impl Value {
     pub fn put_item(&mut self, member: &[u8], item: &Item) {
         match (self, item) {
             (Value::Set(set), Item::Member) => _ = set.insert(member),
-            (Value::Hash(hash), Item::Field(value)) => _ = hash.put(member, value),
+            (Value::Hash(hash), Item::Field(value, end)) => {
+                hash.put(member, value);
+                hash.set_end(member, *end);
+            }
             (Value::ZSet(zset), Item::Score(score)) => _ = zset.put(member, *score),
             (Value::Stream(stream), Item::Stream(part)) => stream.put_part(member, part),
             _ => {}
@@ -141,11 +155,12 @@ impl Value {
         }
     }
 
-    /// Elements of a collection, dead ones of a list included: how much there is to free.
+    /// Elements of a collection, dead ones of a list and hidden ones of a hash included: how much there is to free.
     pub(crate) fn weight(&self) -> usize {
         match self {
             Value::List(list) => list.total(),
             Value::Stream(stream) => stream.len() + stream.pending(),
+            Value::Hash(hash) => hash.total(),
             value => value.len(),
         }
     }
@@ -165,8 +180,8 @@ impl Value {
 pub enum Item {
     /// A set's member.
     Member,
-    /// The value of a hash's field.
-    Field(Box<[u8]>),
+    /// The value of a hash's field, and when the field ends.
+    Field(Box<[u8]>, Expiry),
     /// The score of a sorted set's member.
     Score(f64),
     /// A part of a stream.
@@ -216,6 +231,7 @@ impl ValueRef<'_> {
     pub fn is_empty_collection(&self) -> bool {
         match self {
             ValueRef::Stream(stream) => !stream.shows(),
+            ValueRef::Hash(hash) => hash.total() == 0,
             value => value.is_empty(),
         }
     }
@@ -224,7 +240,7 @@ impl ValueRef<'_> {
         match self {
             ValueRef::String(_) | ValueRef::List(_) => None,
             ValueRef::Set(set) => set.contains(member).then_some(Item::Member),
-            ValueRef::Hash(hash) => hash.get(member).map(|value| Item::Field(value.into())),
+            ValueRef::Hash(hash) => hash.kept(member).map(|(value, end)| Item::Field(value.into(), end)),
             ValueRef::ZSet(zset) => zset.score(member).map(Item::Score),
             ValueRef::Stream(stream) => stream.part(member).map(Item::Stream),
         }
@@ -234,7 +250,7 @@ impl ValueRef<'_> {
         match self {
             ValueRef::String(_) | ValueRef::List(_) => false,
             ValueRef::Set(set) => set.contains(member),
-            ValueRef::Hash(hash) => hash.contains(member),
+            ValueRef::Hash(hash) => hash.kept(member).is_some(),
             ValueRef::ZSet(zset) => zset.contains(member),
             ValueRef::Stream(stream) => stream.part(member).is_some(),
         }

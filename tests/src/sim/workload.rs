@@ -110,6 +110,18 @@ pub const FAMILIES: &[Family] = &[
     family("hdel", |d| format!("HDEL {} {} {}", d.key(Hash), d.member(), d.member())),
     family("hincrby", |d| format!("HINCRBY {} n{} {}", d.key(Hash), d.below(4), d.below(100))),
     family("hincrbyfloat", |d| format!("HINCRBYFLOAT {} n{} {}.5", d.key(Hash), d.below(4), d.below(10))),
+    expiring("hpexpire", |d| {
+        format!("HPEXPIRE {} {} FIELDS 2 {} {}", d.key(Hash), d.ms(), d.member(), d.member())
+    }),
+    family("hpersist", |d| format!("HPERSIST {} FIELDS 1 {}", d.key(Hash), d.member())),
+    expiring("hsetex", |d| {
+        format!("HSETEX {} PX {} FIELDS 1 {} {}", d.key(Hash), d.ms(), d.member(), d.value())
+    }),
+    family("hsetex-keepttl", |d| {
+        format!("HSETEX {} KEEPTTL FIELDS 1 n{} {}", d.key(Hash), d.below(4), d.below(100))
+    }),
+    expiring("hgetex", |d| format!("HGETEX {} PX {} FIELDS 1 n{}", d.key(Hash), d.ms(), d.below(4))),
+    family("hgetdel", |d| format!("HGETDEL {} FIELDS 1 {}", d.key(Hash), d.member())),
     family("zadd", |d| {
         format!("ZADD {} {} {} {} {}", d.key(ZSet), d.below(100), d.member(), d.below(100), d.member())
     }),

@@ -5,6 +5,7 @@ pub mod connection;
 pub mod generic;
 pub mod geo;
 pub mod hash;
+pub mod hash_fields;
 pub mod hyperloglog;
 pub mod list;
 pub mod memory;

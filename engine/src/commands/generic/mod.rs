@@ -24,7 +24,7 @@ pub use wait::wait;
 use crate::commands::lists;
 use crate::commands::streams;
 use crate::core::{Key, Unit};
-use crate::effect::{Expiry, Members, Op, Payload, Scores};
+use crate::effect::{Expiry, FieldOp, Members, Moments, Op, Payload, Scores};
 use crate::state::value::{Value, ValueRef};
 
 /// A live key's value and expiry, owned.
@@ -50,6 +50,13 @@ pub(crate) fn assign_whole(unit: &mut Unit<'_>, key: &Key<'_>, value: &Value, ex
             hash.for_each(|field, value| pairs.extend([field, value]));
             let payload = Payload::Hash(Members::Slices(&pairs));
             unit.emit(key, Op::Assign { payload, expiry });
+            let mut ends = Vec::new();
+            hash.for_each(|field, _| {
+                ends.extend(hash.end(field).filter(|end| *end != Expiry::NEVER).map(|end| (end, field)));
+            });
+            if !ends.is_empty() {
+                unit.emit(key, Op::Fields(FieldOp::Expire(Moments::Slices(&ends))));
+            }
         }
         ValueRef::ZSet(zset) => {
             let scores = zset.to_vec();

@@ -97,7 +97,7 @@ fn notes(spec: &CommandSpec, parent: Option<&CommandSpec>, key: &KeySpec) -> Opt
             _ => None,
         },
         "set" if parent.is_none() => Some("RW and ACCESS due to the optional `GET` argument"),
-        "getex" => Some("RW and UPDATE because it changes the TTL"),
+        "getex" | "hgetex" => Some("RW and UPDATE because it changes the TTL"),
         "xadd" => Some("UPDATE instead of INSERT because of the optional trimming feature"),
         _ => None,
     }

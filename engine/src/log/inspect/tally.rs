@@ -66,7 +66,7 @@ impl Tally {
 }
 
 /// Every name of [`kind_name`].
-pub const KIND_NAMES: [&str; 42] = [
+pub const KIND_NAMES: [&str; 44] = [
     "assign",
     "assign-set",
     "assign-hash",
@@ -87,6 +87,8 @@ pub const KIND_NAMES: [&str; 42] = [
     "field-remove",
     "field-delta",
     "field-delta-float",
+    "field-expire",
+    "field-lapse",
     "score-put",
     "score-add",
     "score-max",
@@ -132,6 +134,8 @@ pub fn kind_name(op: &Op<'_>) -> &'static str {
         Op::Fields(FieldOp::Remove(_)) => "field-remove",
         Op::Fields(FieldOp::Delta { .. }) => "field-delta",
         Op::Fields(FieldOp::DeltaFloat { .. }) => "field-delta-float",
+        Op::Fields(FieldOp::Expire(_)) => "field-expire",
+        Op::Fields(FieldOp::Lapse(_)) => "field-lapse",
         Op::Scores(ScoreOp::Put(_)) => "score-put",
         Op::Scores(ScoreOp::Add(_)) => "score-add",
         Op::Scores(ScoreOp::Max(_)) => "score-max",

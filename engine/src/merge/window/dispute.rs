@@ -179,13 +179,14 @@ impl Window {
     fn element_metas(&self, kind: Kind) -> impl Iterator<Item = &Meta> {
         let held = self.elements.of(kind).into_iter().flat_map(|held| held.values());
         let list = self.list.iter().filter(move |_| kind == Kind::List).flat_map(|list| list.metas());
-        held.flat_map(|element| element.writes.iter().map(|write| &write.0)).chain(list)
+        let writes = held.flat_map(|element| element.writes.iter().filter(|write| write.1.makes()));
+        writes.map(|write| &write.0).chain(list)
     }
 
     /// Of the elements that the effect names, the values that its own lost to or won over.
-    fn lost_elements(&self, id: EffectId, op: &Op<'_>, out: &mut Vec<Dispute>) {
+    fn lost_elements(&self, id: EffectId, op: &Op<'_>, hlc: Hlc, out: &mut Vec<Dispute>) {
         let Some(held) = elements::kind_of(op).and_then(|kind| self.elements.of(kind)) else { return };
-        elements::each_change(op, &mut |name, _| {
+        elements::each_change(op, hlc, &mut |name, _| {
             let Some(element) = held.get(name) else { return };
             let puts = || element.writes.iter().filter_map(|(m, w)| Some((m, put(w)?)));
             let Some(latest) = puts().max_by(|a, b| fork_choice_cmp(a.0.rank(), b.0.rank())) else { return };
@@ -243,7 +244,7 @@ impl Window {
         &self,
         before: &HiddenList,
         id: EffectId,
-        op: &Op<'_>,
+        effect: &Effect<'_>,
         entry: &Entry<'_>,
     ) -> Vec<Dispute> {
         let news = self.hidden(entry).into_iter().filter(|now| {
@@ -262,7 +263,7 @@ impl Window {
             loser: self.side(hidden.loser, entry, hidden.rule == Rule::Ttl),
         };
         let mut disputes: Vec<Dispute> = news.map(dispute).collect();
-        self.lost_elements(id, op, &mut disputes);
+        self.lost_elements(id, &effect.op, effect.hlc, &mut disputes);
         disputes
     }
 
@@ -364,7 +365,7 @@ fn render_item(item: &Item) -> String {
         },
         Item::Stream(_) => "part of a stream".into(),
         Item::Member => "member".into(),
-        Item::Field(bytes) => shown(bytes),
+        Item::Field(bytes, _) => shown(bytes),
         Item::Score(score) => format!("score {score}"),
     }
 }

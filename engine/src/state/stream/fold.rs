@@ -40,7 +40,7 @@ impl StreamValue {
                     self.remove_span(super::Span::Group(group));
                 }
                 streams::each_change(op, &mut |name, change| match change {
-                    Change::Remove => self.remove_part(name),
+                    Change::Remove | Change::Lapse(_) => self.remove_part(name),
                     Change::Write(write) => show_part(self, name, &write),
                 });
             }

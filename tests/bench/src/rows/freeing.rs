@@ -77,7 +77,7 @@ fn longest_wait(server: &Server, command: &[&[u8]]) -> Result<Reading, BenchErro
             waits.call(&[b"GET", b"nothing"])?;
             longest = longest.max(asked.elapsed());
         }
-        ending.join().unwrap_or_else(|_| Err(BenchError::Closed))
+        ending.join().unwrap_or(Err(BenchError::Closed))
     })?;
     Ok(Reading { longest_us: Some(longest.as_secs_f64() * 1e6), ..Reading::default() })
 }
