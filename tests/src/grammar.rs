@@ -2,7 +2,7 @@
 //!
 //! A pattern is words: `a|b` one of both, `?word` present half of the time (with all that hangs on it by `+`), `{k}` a drawn
 //! argument, `*word` one to four times. The drawn ones: `k` key, `m` member, `v` value, `n` integer, `d` number, `s` end of a range
-//! of scores, `x` end of a range of bytes, `i` place, `b` place of a bit, `w` width, `c` longitude, `l` latitude.
+//! of scores, `x` end of a range of bytes, `e` id of a stream's entry, `r` end of a range of them, `i` place, `b` place of a bit, `w` width, `c` longitude, `l` latitude.
 
 use crate::random::Random;
 
@@ -164,6 +164,41 @@ pub const FAMILIES: &[Family] = &[
             "GEORADIUSBYMEMBER {k} {m} 4000 km ?WITHCOORD ?COUNT+3",
         ],
     },
+    // Ids that are given: those that are chosen differ by the clock.
+    Family {
+        name: "stream",
+        patterns: &[
+            "XADD {k} {e} *{m}+{v}",
+            "XADD {k} {e} f {v}",
+            "XADD {k} {e} f {v}",
+            "XADD {k} ?NOMKSTREAM ?MAXLEN+{i} {e} f {n}",
+            "XADD {k} MINID ?~ {e} {e} f {v}",
+            "XADD {k} MAXLEN ?= {i} {e} f {v} g {v}",
+            "XLEN {k}",
+            "XRANGE {k} {r} {r} ?COUNT+{i}",
+            "XREVRANGE {k} {r} {r} ?COUNT+{i}",
+            "XREAD ?COUNT+{i} STREAMS {k} {k} {e} {e}",
+            "XREAD STREAMS {k} {e}",
+            "XDEL {k} *{e}",
+            "XTRIM {k} MAXLEN|MINID {i}",
+            "XTRIM {k} MINID {e}",
+            "XSETID {k} {e} ?ENTRIESADDED+{n} ?MAXDELETEDID+{e}",
+            "XINFO GROUPS {k}",
+            "XGROUP CREATE {k} g1|g2 {e}|$|0 ?MKSTREAM ?ENTRIESREAD+{i}",
+            "XGROUP CREATE {k} g1 0 MKSTREAM",
+            "XGROUP SETID {k} g1|g2 {e}|$|0 ?ENTRIESREAD+{i}",
+            "XGROUP DESTROY {k} g2",
+            "XGROUP CREATECONSUMER {k} g1|g2 {m}",
+            "XGROUP DELCONSUMER {k} g1|g2 {m}",
+            "XREADGROUP GROUP g1|g2 {m} ?COUNT+{i} ?NOACK STREAMS {k} >",
+            "XREADGROUP GROUP g1 {m} COUNT 2 STREAMS {k} >",
+            "XREADGROUP GROUP g1|g2 {m} ?COUNT+{i} STREAMS {k} {e}|0",
+            "XACK {k} g1|g2 *{e}",
+            "XPENDING {k} g1|g2",
+            "XCLAIM {k} g1|g2 {m} 0 *{e} ?FORCE ?JUSTID ?RETRYCOUNT+{i} ?LASTID+{e}",
+            "XAUTOCLAIM {k} g1|g2 {m} 0 {r} ?COUNT+{i} ?JUSTID",
+        ],
+    },
     Family {
         name: "generic",
         patterns: &[
@@ -227,6 +262,18 @@ fn draw(random: &mut Random, kind: &str) -> Vec<u8> {
             let end = ["-inf", "+inf", "0", "1", "2", "3", "5", "1.5"][random.index(8)];
             format!("{open}{end}").into_bytes()
         }
+        "e" => match random.below(20) {
+            0 => pick(random, &["0-0", "abc", "-", "5-x", "18446744073709551615-18446744073709551615"]),
+            1..4 => format!("{}", random.below(12)).into_bytes(),
+            4..6 => format!("{}-*", random.below(12)).into_bytes(),
+            _ => format!("{}-{}", random.below(12), random.below(5)).into_bytes(),
+        },
+        "r" => match random.below(6) {
+            0 => b"-".to_vec(),
+            1 => b"+".to_vec(),
+            2 => format!("({}-{}", random.below(12), random.below(4)).into_bytes(),
+            _ => format!("{}", random.below(12)).into_bytes(),
+        },
         "x" => pick(random, &["-", "+", "[m1", "(m1", "[m5", "(m7", "[", "[m", "m"]),
         "i" => match random.below(30) {
             0 => b"x".to_vec(),

@@ -48,8 +48,9 @@ impl LogEffects {
     pub fn oracle_digest(&self, now_ms: u64) -> (u128, u64) {
         let (mut sum, mut alive) = (0u128, 0);
         for ((db, key), effects) in &self.by_key() {
-            if let Some((value, expiry)) = oracle::value(effects)
+            if let Some((mut value, expiry)) = oracle::value(effects)
                 && !expiry.reached(now_ms)
+                && value.show_at(now_ms)
             {
                 sum = sum.wrapping_add(key_digest(*db, key, &value.as_ref(), expiry.ms()));
                 alive += 1;

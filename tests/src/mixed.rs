@@ -13,6 +13,7 @@ pub struct Kinds {
     hashes: bool,
     sorted_sets: bool,
     lists: bool,
+    streams: bool,
 }
 
 impl Kinds {
@@ -23,7 +24,13 @@ impl Kinds {
             Value::Array(infos) => matches!(infos.first(), Some(Value::Array(_))),
             _ => false,
         };
-        Kinds { keys, hashes: has("hset"), sorted_sets: has("zadd"), lists: has("rpush") }
+        Kinds {
+            keys,
+            hashes: has("hset"),
+            sorted_sets: has("zadd"),
+            lists: has("rpush"),
+            streams: has("xadd"),
+        }
     }
 
     /// Appends one command or one transaction; how many replies it has.
@@ -69,6 +76,9 @@ impl Kinds {
             41 if self.lists => one(&["LMOVE", &text("list"), &format!("list{other}"), "LEFT", "RIGHT"]),
             42 if self.lists => one(&["LINSERT", &text("list"), "BEFORE", "shared", &number]),
             43 if self.lists => one(&["LREM", &text("list"), "1", "shared"]),
+            40 if self.streams => one(&["XADD", &text("stream"), "*", "n", &number]),
+            41 if self.streams => one(&["XADD", &text("stream"), "MAXLEN", "50", "*", "n", &number]),
+            42 if self.streams => one(&["XTRIM", &text("stream"), "MAXLEN", "~", "20"]),
             _ => one(&["SETNX", &text("once"), &number]),
         }
         1

@@ -9,9 +9,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Runs one line of words at a moment in a database. A refusal emitted nothing.
 pub fn run(engine: &Engine, now_ms: u64, db: u32, line: &str) -> Result<(), Refusal> {
     let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-    let Plan::Data(plan) = commands::lookup(args[0]).expect("a known command").plan else {
-        panic!("a data command")
-    };
+    let spec = commands::lookup(args[0]).expect("a known command");
+    let spec = args.get(1).and_then(|word| commands::subcommand(spec, word)).unwrap_or(spec);
+    let Plan::Data(plan) = spec.plan else { panic!("a data command") };
     let mut out = Vec::new();
     let mut unit = engine.begin(&engine.turn(now_ms), db, LockPlan::Everything);
     plan(&mut unit, &args, &mut Replies::new(&mut out, Protocol::Resp2))

@@ -22,9 +22,10 @@ fn keys(spec: &KeySpec) -> String {
         FindKeys::Counted { count_at, first, .. } => {
             format!("{}… (count at {})", begin + first, begin + count_at)
         }
+        FindKeys::FirstHalf { word } => format!("first half after `{}`", word.to_uppercase()),
         FindKeys::After { word } => format!("after `{}`", word.to_uppercase()),
-        FindKeys::Unknown { word: "" } => "named by what is sorted".into(),
-        FindKeys::Unknown { word } => format!("after `{}`", word.to_uppercase()),
+        FindKeys::Unknown { word: "", .. } => "named by what is sorted".into(),
+        FindKeys::Unknown { word, .. } => format!("after `{}`", word.to_uppercase()),
     }
 }
 

@@ -64,7 +64,7 @@ impl Node {
     fn command(&mut self) {
         let key = self.keys[self.random.index(self.keys.len())].clone();
         let n = self.random.index(1000);
-        let line = match self.random.index(50) {
+        let line = match self.random.index(58) {
             0..16 => format!("set {key} value-{n}"),
             16..20 => format!("set {key} {n} px {}", 1 + n * 10),
             20..24 => format!("incrby {key} {n}"),
@@ -83,6 +83,12 @@ impl Node {
             46 => format!("lpop {key}"),
             47 => format!("lset {key} 0 {n}"),
             48 => format!("lmove {key} {} left right", self.keys[self.random.index(self.keys.len())]),
+            49 | 50 => format!("xadd {key} * f{} {n}", n % 3),
+            51 => format!("xadd {key} maxlen {} * f {n}", n % 9),
+            52 => format!("xtrim {key} maxlen {}", n % 5),
+            53 => format!("xgroup create {key} g 0 mkstream"),
+            54 | 55 => format!("xreadgroup group g c{} count 2 streams {key} >", n % 3),
+            56 => format!("xautoclaim {key} g c{} 0 0 count 1", n % 3),
             _ if self.random.index(60) == 0 => "flushall".into(),
             _ => format!("copy {key} {} replace", self.keys[self.random.index(self.keys.len())]),
         };

@@ -19,9 +19,15 @@ use proto::{EffectId, NodeId, Seq};
 use tests::memory_disk::MemoryDisk;
 
 /// Arms of [`World::command`].
-const COMMANDS: usize = 70;
-/// The first of them on lists.
-const LISTS: usize = 53;
+const COMMANDS: usize = STREAMS + STREAM_COMMANDS;
+/// Those on lists.
+const LISTS: std::ops::Range<usize> = 53..70;
+/// Those on fields that end, and on other fields.
+const FIELDS: [std::ops::Range<usize>; 2] = [26..35, 70..STREAMS];
+/// The first of them on streams.
+const STREAMS: usize = 79;
+/// Arms of [`World::stream_command`].
+const STREAM_COMMANDS: usize = 26;
 const KEYS: [&str; 3] = ["a", "b", "c"];
 /// No command: what LTRIM does to a list too long to name all that goes.
 const TRIM: &str = "trim";
@@ -85,6 +91,14 @@ fn open(disk: &Arc<MemoryDisk>, seed: u64) -> Arc<Engine> {
     opened.expect("a memory disk opens").0
 }
 
+/// A value without fields that have ended.
+fn alive(mut value: Value, now_ms: u64) -> Option<Value> {
+    if let Value::Hash(hash) = &mut value {
+        hash.purge(now_ms, usize::MAX);
+    }
+    (!value.is_empty_collection()).then_some(value)
+}
+
 impl World {
     fn new(seed: u64) -> World {
         let mut random = Random(seed);
@@ -96,11 +110,16 @@ impl World {
             })
             .collect();
         let all: Vec<usize> = (0..COMMANDS).collect();
-        let commands = match random.below(5) {
+        let commands = match random.below(7) {
             0 => all,
             // Lists alone, with what ends and renames them.
-            1 => (LISTS..COMMANDS).chain([9, 22, 25]).collect(),
-            2 => (0..2 + random.below(4)).map(|_| LISTS + random.below(COMMANDS - LISTS)).collect(),
+            1 => LISTS.chain([9, 22, 25]).collect(),
+            2 => (0..2 + random.below(4)).map(|_| LISTS.start + random.below(LISTS.len())).collect(),
+            3 if random.below(2) == 0 => (STREAMS..COMMANDS).chain([9, 22, 25]).collect(),
+            3 => (0..3 + random.below(5)).map(|_| STREAMS + random.below(STREAM_COMMANDS)).collect(),
+            // The same of fields that end.
+            4 if random.below(2) == 0 => FIELDS.into_iter().flatten().chain([9, 11, 22, 25]).collect(),
+            4 => (0..2 + random.below(5)).map(|_| FIELDS[1].start + random.below(FIELDS[1].len())).collect(),
             _ => (0..2 + random.below(4)).map(|_| random.below(COMMANDS)).collect(),
         };
         let keys = 1 + random.below(KEYS.len());
@@ -131,6 +150,7 @@ impl World {
         let n = self.random.below(10);
         let m = ["x", "y", "1", "2"][self.random.below(4)];
         let line = match self.commands[self.random.below(self.commands.len())] {
+            arm @ STREAMS.. => self.stream_command(arm - STREAMS, key),
             0 | 1 => format!("set {key} {n}"),
             2 => format!("set {key} v{n} px {}", 1 + n * 10),
             3 => format!("set {key} {n} keepttl"),
@@ -189,9 +209,56 @@ impl World {
             66 => format!("rpoplpush {key} {other}"),
             67 => format!("linsert {key} before i{n} x"),
             68 => format!("rpushx {key} {n}"),
-            _ => format!("{TRIM} {key} {}", n % 3),
+            69 => format!("{TRIM} {key} {}", n % 3),
+            70 => format!("hpexpire {key} {} fields 1 {m}", 1 + n * 10),
+            71 => format!("hpexpire {key} {} gt fields 2 x {m}", 1 + n * 20),
+            72 => format!("hpexpire {key} {} fields 4 x y 1 2", 1 + n * 10),
+            73 => format!("hpersist {key} fields 2 x {m}"),
+            74 => format!("hsetex {key} px {} fields 1 {m} {n}", 1 + n * 10),
+            75 => format!("hsetex {key} keepttl fields 2 {m} {n} y k{n}"),
+            76 => format!("hgetex {key} px {} fields 1 {m}", 1 + n * 10),
+            77 => format!("hincrby {key} {m} {n}"),
+            _ => format!("hgetdel {key} fields 1 {m}"),
         };
         line.split(' ').map(str::to_string).collect()
+    }
+
+    /// Ids are few, so that nodes that do not hear each other make equal ones.
+    fn stream_command(&mut self, arm: usize, key: &str) -> String {
+        let ms = 1 + (self.nodes[0].now_ms - 1_000_000) / 16;
+        let id = |random: &mut Random| format!("{}-{}", 1 + random.next() % ms, 1 + random.below(3));
+        let (r, n) = (&mut self.random, self.nodes.len());
+        let (group, other) = (["g", "h"][r.below(2)], ["c", "d"][r.below(2)]);
+        let value = ["x", "y"][r.below(2)];
+        match arm {
+            0 | 1 => format!("xadd {key} {ms}-{} f {value}", 1 + r.below(3)),
+            2 => format!("xadd {key} {ms}-* f {value} g {n}"),
+            3 => format!("xadd {key} * f {value}"),
+            4 => format!("xadd {key} maxlen {} {ms}-* f {value}", r.below(4)),
+            5 => format!("xadd {key} minid {} {ms}-* f {value}", id(r)),
+            6 => format!("xdel {key} {} {}", id(r), id(r)),
+            7 => format!("xtrim {key} maxlen {}", r.below(4)),
+            8 => format!("xtrim {key} minid {}", id(r)),
+            9 => format!("xsetid {key} {ms}-{}", 1 + r.below(9)),
+            10 => format!("xsetid {key} {ms}-9 entriesadded {} maxdeletedid {}", 9 + r.below(9), id(r)),
+            11 | 12 => format!("xgroup create {key} {group} 0 mkstream"),
+            13 => format!("xgroup create {key} {group} $ entriesread {}", r.below(3)),
+            14 => format!("xgroup setid {key} {group} {}", id(r)),
+            15 => format!("xgroup destroy {key} {group}"),
+            16 => format!("xgroup createconsumer {key} {group} {other}"),
+            17 => format!("xgroup delconsumer {key} {group} {other}"),
+            18 | 19 => format!("xreadgroup group {group} {other} count {} streams {key} >", 1 + r.below(3)),
+            20 => format!("xreadgroup group {group} {other} noack streams {key} >"),
+            21 => format!("xreadgroup group {group} {other} streams {key} 0"),
+            22 => format!("xack {key} {group} {} {}", id(r), id(r)),
+            23 => {
+                format!("xclaim {key} {group} {other} 0 {} {} force retrycount {}", id(r), id(r), r.below(5))
+            }
+            24 => {
+                format!("xclaim {key} {group} {other} 0 {} lastid {} time {}", id(r), id(r), 1 + r.below(9))
+            }
+            _ => format!("xautoclaim {key} {group} {other} 0 0 count {}", 1 + r.below(3)),
+        }
     }
 
     /// Some commands in one turn, one log write for all; clocks of others are seen in between.
@@ -214,6 +281,7 @@ impl World {
             return self.trim(at, &words);
         }
         let spec = commands::lookup(args[0]).expect("a known command");
+        let spec = args.get(1).and_then(|word| commands::subcommand(spec, word)).unwrap_or(spec);
         let Plan::Data(plan) = spec.plan else { panic!("a data command") };
         let node = &self.nodes[at];
         let turn = node.engine.turn(node.now_ms);
@@ -233,6 +301,9 @@ impl World {
         let mut unit = node.engine.begin(&turn, 0, LockPlan::Everything);
         let key = unit.key(words[1].as_bytes());
         let Ok(Some(list)) = unit.list(&key) else { return };
+        if list.has_moved() {
+            return;
+        }
         let start: usize = words[2].parse().expect("a number");
         let stop = list.len().saturating_sub(2).max(start);
         if let (Some(first), Some(last)) = (list.id(start), list.id(stop)) {
@@ -370,7 +441,13 @@ impl World {
                     self.acknowledge(from, at);
                 }
             }
-            17 => self.nodes[at].now_ms += self.random.below(60) as u64,
+            17 => {
+                self.nodes[at].now_ms += self.random.below(60) as u64;
+                if self.random.below(2) == 0 {
+                    let node = &self.nodes[at];
+                    node.engine.expire_step(node.now_ms, 100);
+                }
+            }
             18 => self.compare(at),
             _ if self.random.below(6) == 0 => self.restart(at),
             _ => {
@@ -402,6 +479,8 @@ impl World {
             let shown: Option<Value> = unit.value(&key).map(|v| v.to_value());
             let expiry = unit.expiry(&key);
             let found = shown.zip(expiry);
+            let at_now = |(value, expiry)| Some((alive(value, turn.now_ms)?, expiry));
+            let (found, expected) = (found.and_then(at_now), expected.and_then(at_now));
             assert!(
                 found == expected,
                 "node {at} at {}: key {name}\n shows   {found:?}\n expected {expected:?}\n{}\n{}",

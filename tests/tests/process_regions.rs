@@ -86,6 +86,7 @@ fn explain(node: &Server) {
             Some((OracleValue::Hash(hash), _)) => ("HLEN", hash.len().to_string()),
             Some((OracleValue::List(list), _)) => ("LLEN", list.len().to_string()),
             Some((OracleValue::ZSet(zset), _)) => ("ZCARD", zset.len().to_string()),
+            Some((OracleValue::Stream(stream), _)) => ("XLEN", stream.len().to_string()),
             Some((OracleValue::String(text), _)) => ("GET", String::from_utf8_lossy(&text).into_owned()),
             None => ("GET", String::new()),
         };

@@ -9,7 +9,7 @@ use engine::log::inspect::{Place, kind_name};
 use proto::{EffectId, Frontier};
 use serde_json::{Map, Value, json};
 
-use super::{text, time};
+use super::{stream, text, time};
 
 fn object(place: Place<'_>, kind: &str) -> Map<String, Value> {
     let mut out = Map::new();
@@ -56,6 +56,7 @@ fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
                     spot(&whole.spot, put);
                     put("values", list(&whole.values));
                 }
+                Payload::Stream(whole) => stream::whole_json(whole, put),
             }
             put("expires_ms", expiry_ms(expiry));
         }
@@ -85,8 +86,13 @@ fn payload(op: &Op<'_>, full: bool, put: &mut dyn FnMut(&str, Value)) {
         }
         Op::MemberAdd(members) | Op::MemberRemove(members) => put("members", list(members)),
         Op::Fields(FieldOp::Put(pairs)) => put("fields", list_pairs(pairs)),
+        Op::Stream(op) => stream::json(op, put),
         Op::Fields(FieldOp::Remove(members)) | Op::Scores(ScoreOp::Remove(members)) => {
             put("members", list(members));
+        }
+        Op::Fields(FieldOp::Expire(moments) | FieldOp::Lapse(moments)) => {
+            let moment = |(expiry, field): (Expiry, &[u8])| json!({"field": text::escaped(field), "expires_ms": expiry_ms(&expiry)});
+            put("fields", moments.iter().map(moment).collect());
         }
         Op::Fields(FieldOp::Delta { field, by }) => {
             put("field", text::escaped(field).into());
@@ -152,7 +158,7 @@ fn value(bytes: &[u8], full: bool, put: &mut dyn FnMut(&str, Value)) {
 }
 
 /// Fields and values in turn.
-fn list_pairs(pairs: &Members<'_>) -> Value {
+pub(super) fn list_pairs(pairs: &Members<'_>) -> Value {
     let mut parts = pairs.iter();
     let pair = || Some(json!([text::escaped(parts.next()?), text::escaped(parts.next()?)]));
     std::iter::from_fn(pair).collect()

@@ -10,7 +10,7 @@ use engine::effect::{Effect, Expiry, FieldOp, Members, Op, Payload, ScoreOp, Sco
 use engine::log::inspect::{Place, kind_name};
 use proto::{EffectId, Frontier};
 
-use super::{text, time};
+use super::{stream, text, time};
 
 /// Members of a set that are shown unless all are asked for.
 const SHOWN_MEMBERS: usize = 8;
@@ -56,6 +56,7 @@ fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
                     spot(out, &whole.spot)?;
                     list(out, &whole.values, full)?;
                 }
+                Payload::Stream(whole) => stream::whole_line(out, whole)?,
             }
             if expiry.ms().is_some() { expires(out, *expiry) } else { Ok(()) }
         }
@@ -82,8 +83,18 @@ fn payload(out: &mut String, op: &Op<'_>, full: bool) -> std::fmt::Result {
         }
         Op::MemberAdd(members) | Op::MemberRemove(members) => list(out, members, full),
         Op::Fields(FieldOp::Put(pairs)) => list_pairs(out, pairs, full),
+        Op::Stream(op) => stream::line(out, op, full),
         Op::Fields(FieldOp::Remove(members)) | Op::Scores(ScoreOp::Remove(members)) => {
             list(out, members, full)
+        }
+        Op::Fields(FieldOp::Expire(moments) | FieldOp::Lapse(moments)) => {
+            let shown = if full { usize::MAX } else { SHOWN_MEMBERS };
+            for (moment, field) in moments.iter().take(shown) {
+                write!(out, " {}", text::value(field, full))?;
+                expires(out, moment)?;
+            }
+            let count = moments.len();
+            if count > shown { write!(out, " … ({count} fields)") } else { Ok(()) }
         }
         Op::Fields(FieldOp::Delta { field, by }) => write!(out, " {} {by:+}", text::value(field, full)),
         Op::Fields(FieldOp::DeltaFloat { field, by }) => {
@@ -161,7 +172,7 @@ fn list(out: &mut String, members: &Members<'_>, full: bool) -> std::fmt::Result
     if members.len() > shown { write!(out, " … ({} members)", members.len()) } else { Ok(()) }
 }
 
-fn list_pairs(out: &mut String, pairs: &Members<'_>, full: bool) -> std::fmt::Result {
+pub(super) fn list_pairs(out: &mut String, pairs: &Members<'_>, full: bool) -> std::fmt::Result {
     let (count, mut parts) = (pairs.len() / 2, pairs.iter());
     let shown = if full { count } else { SHOWN_MEMBERS };
     for _ in 0..shown.min(count) {

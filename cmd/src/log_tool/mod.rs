@@ -10,6 +10,7 @@ mod effect_json;
 mod effect_line;
 mod repair;
 mod stat;
+mod stream;
 mod text;
 mod time;
 mod verify;

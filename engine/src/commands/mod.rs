@@ -21,6 +21,7 @@ pub mod pick;
 pub mod server;
 pub mod sets;
 pub mod spec;
+pub mod streams;
 pub mod strings;
 pub mod transactions;
 pub mod zsets;
@@ -33,7 +34,7 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 pub use spec::{CommandSpec, Flags, KeySpec, Plan, Scope};
 
 /// Every group's commands.
-pub static TABLE: [&[CommandSpec]; 18] = [
+pub static TABLE: [&[CommandSpec]; 22] = [
     facts::connection::SPECS,
     facts::server::SPECS,
     facts::monitor::SPECS,
@@ -43,11 +44,15 @@ pub static TABLE: [&[CommandSpec]; 18] = [
     facts::list::SPECS,
     facts::set::SPECS,
     facts::hash::SPECS,
+    facts::hash_fields::SPECS,
     facts::sorted_set::SPECS,
     facts::sorted_set_ranges::SPECS,
     facts::bitmap::SPECS,
     facts::hyperloglog::SPECS,
     facts::geo::SPECS,
+    facts::stream::SPECS,
+    facts::stream_groups::SPECS,
+    facts::sort::SPECS,
     facts::serialise::SPECS,
     facts::transactions::SPECS,
     atoll::SPECS,

@@ -2,6 +2,7 @@
 
 use proto::resp::Replies;
 
+use crate::commands::args::is;
 use crate::core::Unit;
 use crate::effect::level::{LEVEL_FIRST, LEVEL_TYPES};
 use crate::refusal::Refusal;
@@ -79,8 +80,11 @@ pub enum FindKeys {
     Counted { count_at: usize, first: usize, step: usize },
     /// The one after this word, which is looked for from the begin on.
     After { word: &'static str },
-    /// As [`FindKeys::After`], but COMMAND INFO says that it is not known.
-    Unknown { word: &'static str },
+    /// The first half of what follows this word, which is looked for from the begin on.
+    FirstHalf { word: &'static str },
+    /// COMMAND INFO says that it is not known: the one after the last such word, when options with so many arguments are passed
+    /// over. None when the word is empty.
+    Unknown { word: &'static str, over: &'static [(&'static str, usize)] },
 }
 
 /// One key specification of COMMAND INFO.
@@ -100,6 +104,8 @@ pub enum Scope {
     None,
     /// The shards of the command's keys.
     Keys,
+    /// As `Keys`; every shard when an argument has a `*`, for then it names keys by a pattern.
+    Patterns,
     /// Shard after shard as the plan walks; everything inside EXEC.
     Walk,
     /// Every shard at once.
@@ -192,6 +198,16 @@ impl CommandSpec {
         }
     }
 
+    /// What must be locked for these arguments.
+    #[inline]
+    pub fn scope_for(&self, args: &[&[u8]]) -> Scope {
+        match self.scope {
+            Scope::Patterns if args.iter().skip(2).any(|arg| arg.contains(&b'*')) => Scope::Everything,
+            Scope::Patterns => Scope::Keys,
+            scope => scope,
+        }
+    }
+
     /// True when a command of so many arguments (name included) can be this one.
     pub fn takes(&self, args: usize) -> bool {
         let arity = self.arity.unsigned_abs() as usize;
@@ -218,11 +234,22 @@ impl CommandSpec {
                         at += step;
                     }
                 }
-                FindKeys::After { word } | FindKeys::Unknown { word } => {
-                    let found =
-                        args.iter().skip(spec.begin).position(|arg| crate::commands::args::is(arg, word));
+                FindKeys::After { word } => {
+                    let found = args.iter().skip(spec.begin).position(|arg| is(arg, word));
                     let at = found.map(|found| spec.begin + found + 1).filter(|at| *at < args.len());
-                    out.extend(at.filter(|_| !word.is_empty()).map(|at| (at, spec)));
+                    out.extend(at.map(|at| (at, spec)));
+                }
+                FindKeys::Unknown { word, over } => {
+                    out.extend(last_after(args, spec.begin, word, over).map(|at| (at, spec)));
+                }
+                FindKeys::FirstHalf { word } => {
+                    let mut words = args.iter().skip(spec.begin);
+                    let Some(found) = words.position(|arg| is(arg, word)) else {
+                        continue;
+                    };
+                    let begin = spec.begin + found + 1;
+                    let half = (args.len() - begin) / 2;
+                    out.extend((begin..begin + half).map(|at| (at, spec)));
                 }
                 FindKeys::Counted { count_at, first, step } => {
                     let text = args.get(spec.begin + count_at).copied().unwrap_or_default();
@@ -238,5 +265,37 @@ impl CommandSpec {
             }
         }
         true
+    }
+}
+
+/// The place after the last `word`, from `begin` on; the words of `over` and as many arguments after each do not count.
+fn last_after(args: &[&[u8]], begin: usize, word: &str, over: &[(&str, usize)]) -> Option<usize> {
+    let (mut at, mut found) = (begin, None);
+    while !word.is_empty() && at + 1 < args.len() {
+        if is(args[at], word) {
+            found = Some(at + 1);
+            at += 2;
+        } else {
+            at += 1 + over.iter().find(|(option, _)| is(args[at], option)).map_or(0, |(_, count)| *count);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_counts_and_what_belongs_to_options_does_not() {
+        let place = |line: &str| {
+            let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            last_after(&args, 2, "store", &[("limit", 2), ("get", 1), ("by", 1)])
+        };
+        assert_eq!(place("sort k"), None);
+        assert_eq!(place("sort k store a store b"), Some(5));
+        assert_eq!(place("sort k by store limit store store"), None);
+        assert_eq!(place("sort k store by store b"), Some(5));
+        assert_eq!(place("sort k store"), None);
     }
 }

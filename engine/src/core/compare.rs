@@ -262,8 +262,8 @@ impl Engine {
         if shard.footprint(db, hash, name, 5, self.config.block_bytes)? > VALUE_MAX {
             return None;
         }
-        let entry = shard.find(db, hash, name)?;
-        if entry.expiry().reached(as_of_ms) || (entry.windowed() && !windowed) {
+        let mut entry = shard.find(db, hash, name)?;
+        if !entry.show_at(as_of_ms) || (entry.windowed() && !windowed) {
             return None;
         }
         let digest = key_digest(db, name, &entry.value()?, entry.expiry().ms());

@@ -3,9 +3,10 @@
 use proto::Frontier;
 
 use super::Engine;
+use crate::effect::Expiry;
 use crate::state::value::ValueRef;
 
-/// Digest of one key: what a client can see of it, nothing of how it came to be.
+/// Digest of one key: what a client can see of it, nothing of how it came to be. `value` is shown as of the moment that counts.
 pub fn key_digest(db: u32, key: &[u8], value: &ValueRef<'_>, expiry_ms: Option<u64>) -> u128 {
     let mut bytes = Vec::with_capacity(key.len() + 64);
     proto::varint::put(&mut bytes, u64::from(db));
@@ -30,6 +31,9 @@ pub fn key_digest(db: u32, key: &[u8], value: &ValueRef<'_>, expiry_ms: Option<u
             for (field, value) in pairs {
                 proto::varint::put_bytes(&mut bytes, field);
                 proto::varint::put_bytes(&mut bytes, value);
+                if let Some(ms) = hash.end(field).and_then(Expiry::ms) {
+                    bytes.extend_from_slice(&ms.to_le_bytes());
+                }
             }
         }
         ValueRef::ZSet(zset) => {
@@ -43,6 +47,10 @@ pub fn key_digest(db: u32, key: &[u8], value: &ValueRef<'_>, expiry_ms: Option<u
         ValueRef::List(list) => {
             bytes.push(5);
             list.values().for_each(|value| proto::varint::put_bytes(&mut bytes, value));
+        }
+        ValueRef::Stream(stream) => {
+            bytes.push(6);
+            stream.digest(&mut bytes);
         }
     }
     xxhash_rust::xxh3::xxh3_128(&bytes)
@@ -75,8 +83,8 @@ impl Engine {
         }
         for shard in &mut shards {
             for (db, part) in shard.parts() {
-                part.table.for_each(|entry| {
-                    if entry.expiry().reached(now_ms) || !counts(entry.key()) {
+                part.table.for_each(|mut entry| {
+                    if !entry.show_at(now_ms) || !counts(entry.key()) {
                         return;
                     }
                     if let Some(value) = entry.value() {

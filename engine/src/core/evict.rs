@@ -182,7 +182,7 @@ impl Engine {
         let mut unit = self.begin(turn, 0, LockPlan::One(*hash));
         let shard = unit.locks.shard(*hash);
         let Some(entry) = shard.find(*db, *hash, key) else { return false };
-        let lives = entry.kind().is_some() && !entry.expiry().reached(turn.now_ms);
+        let lives = entry.kind().is_some() && !entry.end().reached(turn.now_ms);
         let eligible = !policy.volatile || entry.expiry() != Expiry::NEVER;
         if !lives || !eligible || policy.rank(&entry, turn.now_ms, lfu, *rank) < *rank {
             return false;

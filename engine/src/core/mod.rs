@@ -200,6 +200,11 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Tells ids of stream entries made here from those of other nodes: a number that no other node is likely to have.
+    pub fn stream_slot(&self) -> u32 {
+        ((self.node.0 >> 32) as u32 ^ self.node.0 as u32).max(1)
+    }
+
     /// This incarnation's id.
     pub fn node(&self) -> NodeId {
         self.node
@@ -384,7 +389,7 @@ impl Engine {
             return;
         }
         let live =
-            shard.find(db, hash, key).is_some_and(|e| e.kind().is_some() && !e.expiry().reached(turn.now_ms));
+            shard.find(db, hash, key).is_some_and(|e| e.kind().is_some() && !e.end().reached(turn.now_ms));
         keys.push(crate::state::watch::WatchedKey { db, key: key.into(), live });
         shard.watchers.add(db, key, flag);
     }

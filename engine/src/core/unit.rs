@@ -16,7 +16,7 @@ use super::stage::Stage;
 use super::write::STAGED_MAX;
 use super::{Engine, LockPlan, Turn};
 use crate::effect::lists::ElementId;
-use crate::effect::{Deps, Effect, Expiry, FieldOp, ListOp, Op, ScoreOp};
+use crate::effect::{Deps, Effect, Expiry, FieldOp, ListOp, Moments, Op, ScoreOp};
 use crate::merge::{Explanation, elements};
 use crate::refusal::Refusal;
 use crate::replication::{Member, Replica};
@@ -25,6 +25,7 @@ use crate::state::hash::HashValue;
 use crate::state::list::ListValue;
 use crate::state::set::SetValue;
 use crate::state::shard::{Shard, World};
+use crate::state::stream::StreamValue;
 use crate::state::table::{Entry, shard_of};
 use crate::state::value::{Kind, ValueRef};
 use crate::state::waiters::{Waiter, Want};
@@ -180,7 +181,7 @@ impl<'e> Unit<'e> {
         // Two lookups: the borrow of a found entry may not outlive a purge.
         let state = match shard.find(key.db, key.hash, key.bytes) {
             Some(mut entry) if entry.kind().is_some() => {
-                let dead = entry.expiry().reached(now_ms);
+                let dead = !entry.show_at(now_ms);
                 if !dead && touch {
                     let now_s = now_ms / 1000;
                     entry.set_access(match lfu {
@@ -280,6 +281,27 @@ impl<'e> Unit<'e> {
         }
     }
 
+    /// The value of a stream key.
+    #[inline]
+    pub fn stream(&mut self, key: &Key<'_>) -> Result<Option<&StreamValue>, Refusal> {
+        let Some(entry) = self.live(key) else { return Ok(None) };
+        match entry.into_value() {
+            Some(ValueRef::Stream(stream)) => Ok(Some(stream)),
+            _ => Err(Refusal::WrongType),
+        }
+    }
+
+    /// What tells the ids of stream entries that this node makes from those of its peers; `None` without any.
+    pub fn stream_slot(&self) -> Option<u32> {
+        (!self.engine.is_alone()).then(|| self.engine.stream_slot())
+    }
+
+    /// The latest of the clocks that this node's effects go by, ms.
+    pub fn effects_ms(&mut self) -> u64 {
+        let stage = self.stage.get_or_insert_with(|| self.engine.stage.lock());
+        stage.last_hlc().ms().max(self.now_ms)
+    }
+
     /// The value of a live key, whatever its type.
     pub fn value(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
         self.live(key)?.into_value()
@@ -298,6 +320,7 @@ impl<'e> Unit<'e> {
             ValueRef::Hash(hash) => hash.encoding(),
             ValueRef::ZSet(zset) => zset.encoding(),
             ValueRef::List(list) => list.encoding(),
+            ValueRef::Stream(_) => "stream",
             ValueRef::String(bytes) => match bytes.len() {
                 _ if entry.raw() => "raw",
                 0..=20 if !entry.text() && crate::number::parse_i64(bytes).is_some() => "int",
@@ -320,6 +343,16 @@ impl<'e> Unit<'e> {
             && let Some(mut entry) = self.live(key)
         {
             entry.set_access(used_s as u32 & access::ACCESS_MASK);
+        }
+    }
+
+    /// Makes a live key one that is used so often; nothing under a policy that does not count uses.
+    pub fn set_frequency(&mut self, key: &Key<'_>, count: u8) {
+        let used = Lfu::counted(count, self.now_ms / 1000);
+        if self.lfu.is_some()
+            && let Some(mut entry) = self.live(key)
+        {
+            entry.set_access(used);
         }
     }
 
@@ -368,21 +401,56 @@ impl<'e> Unit<'e> {
         let now_ms = self.now_ms;
         let shard = self.locks.shard(key.hash);
         let entry = shard.find(key.db, key.hash, key.bytes)?;
-        let dead = entry.kind().is_none() || entry.expiry().reached(now_ms);
+        let dead = entry.kind().is_none() || entry.end().reached(now_ms);
         let ptr = entry.ptr();
         if dead { None } else { Some(shard.overlay_base(ptr).unwrap_or(EffectId::STABLE)) }
     }
 
-    /// Emits one effect on a key of a locked shard and folds it at once.
+    /// Emits one effect on a key of a locked shard and folds it at once; before it one that says which of the fields it writes had
+    /// ended.
     pub fn emit(&mut self, key: &Key<'_>, op: Op<'_>) {
+        if let Op::Fields(fields) = &op
+            && !self.engine.is_alone()
+        {
+            let lapses = self.lapses(key, fields);
+            if !lapses.is_empty() {
+                self.emit_one(key, Op::Fields(FieldOp::Lapse(Moments::Slices(&lapses))));
+            }
+        }
+        self.emit_one(key, op);
+    }
+
+    /// Fields that an effect begins anew, with the moment at which each had ended; 0 for one that may have and is forgotten.
+    fn lapses<'a>(&mut self, key: &Key<'_>, op: &FieldOp<'a>) -> Vec<(Expiry, &'a [u8])> {
+        let stage = self.stage.get_or_insert_with(|| self.engine.stage.lock());
+        let now_ms = self.now_ms.max(stage.last_hlc().ms());
+        let entry = self.locks.shard(key.hash).find(key.db, key.hash, key.bytes);
+        let Some(ValueRef::Hash(hash)) = entry.and_then(Entry::into_value) else { return Vec::new() };
+        if !hash.knows_ends() {
+            return Vec::new();
+        }
+        let lapse = |field: &'a [u8], builds: bool| match hash.kept(field) {
+            Some((_, end)) => end.reached(now_ms).then_some((end, field)),
+            None => builds.then_some((Expiry::at_ms(0), field)),
+        };
+        match *op {
+            FieldOp::Put(pairs) => pairs.iter().step_by(2).filter_map(|field| lapse(field, false)).collect(),
+            FieldOp::Delta { field, .. } | FieldOp::DeltaFloat { field, .. } => {
+                lapse(field, true).into_iter().collect()
+            }
+            FieldOp::Remove(_) | FieldOp::Expire(_) | FieldOp::Lapse(_) => Vec::new(),
+        }
+    }
+
+    fn emit_one(&mut self, key: &Key<'_>, op: Op<'_>) {
         let engine = self.engine;
         let now_ms = self.now_ms;
         let shard = self.locks.shard(key.hash);
         let (mut deps, mut past_ms, mut op) = (Deps::new(), None, op);
-        let (mut known, mut expiry) = (None, None);
+        let (mut known, mut end) = (None, None);
         if let Some(entry) = shard.find(key.db, key.hash, key.bytes) {
             let (has_value, tip) = (entry.kind().is_some(), entry.tip());
-            expiry = has_value.then(|| entry.expiry());
+            end = has_value.then(|| entry.end());
             let expiry_ms = entry.expiry().ms();
             op = whole_removal(&entry, op);
             let ptr = entry.ptr();
@@ -407,8 +475,10 @@ impl<'e> Unit<'e> {
         let hlc = stage.tick(now_ms);
         // Dead by the clock that others go by as well: it may be ahead of the turn's, and whoever removed the key meanwhile has
         // nothing that this effect could prolong.
-        let dead = |expiry: Option<Expiry>| expiry.is_none_or(|e| e.reached(now_ms) || e.reached(hlc.ms()));
-        let fresh = past_ms.filter(|_| dead(expiry));
+        let dead = |end: Option<Expiry>| end.is_none_or(|e| e.reached(now_ms) || e.reached(hlc.ms()));
+        // A hash of which all fields ended leaves no moment before which all of the key is dead.
+        let floor = |ms: u64| if ms <= now_ms.max(hlc.ms()) { ms } else { 0 };
+        let fresh = past_ms.filter(|_| dead(end)).map(floor);
         if sets_past_expiry(&op, hlc.ms()) {
             // An expiry not after the effect itself ends the key there and then.
             op = Op::Reset;
@@ -501,7 +571,7 @@ impl<'e> Unit<'e> {
         flag.keys().lock().iter().filter(|k| k.live).any(|k| {
             let hash = self.engine.key_hash(&k.key);
             let entry = self.locks.shard(hash).find(k.db, hash, &k.key);
-            entry.is_none_or(|e| e.expiry().reached(now_ms))
+            entry.is_none_or(|e| e.end().reached(now_ms))
         })
     }
 
@@ -550,6 +620,18 @@ impl<'e> Unit<'e> {
         }
         *patience = Some(patience_ms);
         true
+    }
+
+    /// Notes something for the runs that follow, when [`Unit::block`] said that the client waits. The first note counts.
+    pub fn note_waiting(&mut self, notes: Box<[u64]>) {
+        if let Some(waiter) = self.blocked.as_ref().and_then(|blocked| blocked.blocking.waiter.as_ref()) {
+            waiter.notes().get_or_init(|| notes);
+        }
+    }
+
+    /// What the command noted when its client began to wait; `None` in its first run.
+    pub fn waited_with(&self) -> Option<&[u64]> {
+        self.blocked.as_ref()?.blocking.waiter.as_ref()?.notes().get().map(|notes| &**notes)
     }
 
     /// False when another client began earlier to wait for the same: what is there is for that one, and this one is to
@@ -641,11 +723,16 @@ fn whole_removal<'a>(entry: &Entry<'_>, op: Op<'a>) -> Op<'a> {
     let Some(value) = entry.value().filter(|value| Some(value.kind()) == elements::kind_of(&op)) else {
         return op;
     };
-    if members.len() < value.len() {
+    // Fields that reads do not see may come to light again.
+    let kept = match &value {
+        ValueRef::Hash(hash) => hash.total(),
+        value => value.len(),
+    };
+    if members.len() < kept {
         return op;
     }
     let distinct: std::collections::BTreeSet<&[u8]> = members.iter().filter(|m| value.has_item(m)).collect();
-    if distinct.len() == value.len() { Op::Reset } else { op }
+    if distinct.len() == kept { Op::Reset } else { op }
 }
 
 fn sets_past_expiry(op: &Op<'_>, hlc_ms: u64) -> bool {

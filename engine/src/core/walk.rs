@@ -71,7 +71,7 @@ impl Unit<'_> {
                     looked += 1;
                     let Some(kind) = entry.kind() else { return };
                     let key = entry.key();
-                    if !entry.expiry().reached(now_ms) && pattern.is_none_or(|p| glob::matches(p, key)) {
+                    if !entry.end().reached(now_ms) && pattern.is_none_or(|p| glob::matches(p, key)) {
                         visit(Visited { key, kind });
                     }
                 })
@@ -141,7 +141,7 @@ impl Unit<'_> {
         let (db, now_ms) = (self.physical_db(), self.now_ms());
         let kind = self.with_shard(shard_of(hash), |shard| {
             let entry = shard.find(db, hash, key)?;
-            if entry.expiry().reached(now_ms) { None } else { entry.kind() }
+            if entry.end().reached(now_ms) { None } else { entry.kind() }
         });
         if let Some(kind) = kind {
             visit(Visited { key, kind });
@@ -173,7 +173,7 @@ impl Unit<'_> {
                 let Some(part) = shard.part_if_any(db) else { return };
                 part.table.for_each(|entry| {
                     let key = entry.key();
-                    let live = entry.kind().is_some() && !entry.expiry().reached(now_ms);
+                    let live = entry.kind().is_some() && !entry.end().reached(now_ms);
                     if live && (all || glob::matches(pattern, key)) {
                         visit(key);
                     }
@@ -205,7 +205,7 @@ impl Unit<'_> {
                     let mut collect = |from: u64, out: &mut Vec<(Vec<u8>, bool)>| {
                         part.table.scan(from, 8, hash_of, |e| {
                             if e.kind().is_some() {
-                                out.push((e.key().to_vec(), e.expiry().reached(now_ms)));
+                                out.push((e.key().to_vec(), e.end().reached(now_ms)));
                             }
                         });
                     };

@@ -319,7 +319,8 @@ pub enum ListOp<'a> {
     Remove(IdRuns<'a>),
     /// Another value for one element.
     Set { id: ElementId, value: &'a [u8] },
-    /// Everything seen before `first` and behind `last` is gone for ever.
+    /// Everything seen before `first` and behind `last` is gone for ever. Its author saw no moved element, which might come to stand
+    /// on the other side of these.
     Trim { first: ElementId, last: ElementId },
 }
 

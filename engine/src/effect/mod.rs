@@ -13,6 +13,7 @@ pub mod level;
 pub mod lists;
 pub mod record;
 pub mod scores;
+pub mod streams;
 
 use proto::varint;
 use proto::{EffectId, Frontier, Hlc};
@@ -20,9 +21,10 @@ use proto::{EffectId, Frontier, Hlc};
 use crate::number::LongDouble;
 use crate::state::value::Kind;
 pub use bits::{BitsOp, RegistersOp};
-pub use fields::FieldOp;
+pub use fields::{FieldOp, Moments};
 pub use lists::{ListOp, WholeList};
 pub use scores::{ScoreOp, Scores};
+pub use streams::{StreamOp, WholeStream};
 
 /// When a key dies: Unix milliseconds, or never.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -136,6 +138,7 @@ pub enum Payload<'a> {
     ZSet(Scores<'a>),
     /// Elements in order, at least one.
     List(WholeList<'a>),
+    Stream(WholeStream<'a>),
 }
 
 impl Payload<'_> {
@@ -146,6 +149,7 @@ impl Payload<'_> {
             Payload::Hash(_) => Kind::Hash,
             Payload::ZSet(_) => Kind::ZSet,
             Payload::List(_) => Kind::List,
+            Payload::Stream(_) => Kind::Stream,
         }
     }
 }
@@ -182,6 +186,8 @@ pub enum Op<'a> {
     Scores(ScoreOp<'a>),
     /// On elements of a list.
     List(ListOp<'a>),
+    /// On a stream.
+    Stream(StreamOp<'a>),
     /// RESET of a whole database (`Some`) or of all; cancels exactly what `seen` contains.
     Flush { db: Option<u32>, seen: FlushSeen<'a> },
     /// Exchanges what two database numbers mean to clients. Merged by composing in (HLC, hash) order.

@@ -13,6 +13,7 @@ use super::bits::{BitsOp, RegistersOp};
 use super::fields::{self, FieldOp};
 use super::lists::{self, ListOp, WholeList};
 use super::scores::{self, ScoreOp, Scores};
+use super::streams::{self, StreamOp, WholeStream};
 use super::{Deps, Effect, Expiry, FlushSeen, Members, Op, Payload};
 use crate::number::LongDouble;
 
@@ -21,6 +22,7 @@ const KIND_ASSIGN_SET: u8 = 2;
 const KIND_ASSIGN_HASH: u8 = 3;
 const KIND_ASSIGN_ZSET: u8 = 4;
 const KIND_ASSIGN_LIST: u8 = 5;
+const KIND_ASSIGN_STREAM: u8 = 6;
 const KIND_RESET: u8 = 8;
 const KIND_FLUSH: u8 = 9;
 const KIND_TTL: u8 = 10;
@@ -110,6 +112,7 @@ pub fn encode(out: &mut Vec<u8>, effect: &Effect<'_>, id: EffectId, previous: Hl
                 Payload::Hash(pairs) => fields::encode_pairs(out, pairs),
                 Payload::ZSet(scores) => scores.encode(out),
                 Payload::List(whole) => whole.encode(out, id),
+                Payload::Stream(whole) => whole.encode(out),
             }
         }
         Op::Reset | Op::Noop => {}
@@ -134,6 +137,7 @@ pub fn encode(out: &mut Vec<u8>, effect: &Effect<'_>, id: EffectId, previous: Hl
         Op::Fields(op) => op.encode(out),
         Op::Scores(op) => op.encode(out),
         Op::List(op) => op.encode(out, id),
+        Op::Stream(op) => op.encode(out),
         Op::Flush { db, seen } => {
             put(out, db.map_or(0, |db| u64::from(db) + 1));
             put_frontier(out, &seen.to_frontier());
@@ -226,6 +230,10 @@ fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8, id: EffectId) -> Result
             let expiry = expiry()?;
             Op::Assign { payload: Payload::List(WholeList::decode(body, id).ok_or(bad)?), expiry }
         }
+        KIND_ASSIGN_STREAM => {
+            let expiry = expiry()?;
+            Op::Assign { payload: Payload::Stream(WholeStream::decode(body).ok_or(bad)?), expiry }
+        }
         KIND_RESET => Op::Reset,
         KIND_NOOP => Op::Noop,
         KIND_DELTA => Op::Delta(proto::varint::unzigzag(take(body).ok_or(bad)?)),
@@ -249,7 +257,10 @@ fn take_op<'a>(body: &mut &'a [u8], kind: u8, flags: u8, id: EffectId) -> Result
         KIND_TTL => Op::Ttl(expiry()?),
         KIND_MEMBER_ADD => Op::MemberAdd(Members::decode(body).ok_or(bad)?),
         KIND_MEMBER_REMOVE => Op::MemberRemove(Members::decode(body).ok_or(bad)?),
-        fields::KIND_PUT..=fields::KIND_DELTA_FLOAT => Op::Fields(FieldOp::decode(body, kind).ok_or(bad)?),
+        fields::KIND_PUT..=fields::KIND_LAPSE => Op::Fields(FieldOp::decode(body, kind).ok_or(bad)?),
+        streams::KIND_ADD..=streams::KIND_CONSUMER_DROP => {
+            Op::Stream(StreamOp::decode(body, kind).ok_or(bad)?)
+        }
         scores::KIND_PUT..=scores::KIND_REMOVE => Op::Scores(ScoreOp::decode(body, kind).ok_or(bad)?),
         lists::KIND_INSERT..=lists::KIND_TRIM => Op::List(ListOp::decode(body, kind, id).ok_or(bad)?),
         KIND_FLUSH => {
@@ -275,6 +286,7 @@ fn kind_of(op: &Op<'_>) -> (u8, u8) {
         Op::Assign { payload: Payload::Hash(_), expiry } => (KIND_ASSIGN_HASH, expiry_flag(expiry)),
         Op::Assign { payload: Payload::ZSet(_), expiry } => (KIND_ASSIGN_ZSET, expiry_flag(expiry)),
         Op::Assign { payload: Payload::List(_), expiry } => (KIND_ASSIGN_LIST, expiry_flag(expiry)),
+        Op::Assign { payload: Payload::Stream(_), expiry } => (KIND_ASSIGN_STREAM, expiry_flag(expiry)),
         Op::Reset => (KIND_RESET, 0),
         Op::Delta(_) => (KIND_DELTA, 0),
         Op::DeltaFloat(_) => (KIND_DELTA_FLOAT, 0),
@@ -288,6 +300,7 @@ fn kind_of(op: &Op<'_>) -> (u8, u8) {
         Op::Fields(op) => (op.kind(), 0),
         Op::Scores(op) => (op.kind(), 0),
         Op::List(op) => (op.kind(), 0),
+        Op::Stream(op) => (op.kind(), 0),
         Op::Flush { .. } => (KIND_FLUSH, 0),
         Op::SwapDb { .. } => (KIND_SWAP_DB, 0),
         Op::Bind { .. } => (KIND_BIND, 0),
@@ -340,7 +353,31 @@ mod tests {
 
     #[test]
     fn every_kind_round_trips() {
+        use super::fields::Moments;
         use super::lists::{ElementId, IdRun, IdRuns, Place, Spot, Step};
+        use super::streams::{Advance, Deliver, Deliveries, Ids, Read};
+        use crate::state::stream::{Cursor, Head, Marks, StreamId, StreamValue};
+        let (first, last) = (StreamId::new(0, 1), StreamId::MAX);
+        let marks = Marks { last, added: 5, deleted: first, made: true };
+        let cursor = Cursor { floor: first, slots: vec![(3, StreamId::new(4, 1)), (8, last)] };
+        let head = Head { cursor, read: Some(4), made: true };
+        let mut bytes = Vec::new();
+        let mut stream = StreamValue::default();
+        stream.put(first, &Members::Slices(&[b"f", b"v"]));
+        stream.put_part(&crate::state::stream::Name::Marks.encode(), &marks.into());
+        stream.encode(&mut bytes);
+        let whole_stream = WholeStream::new(&bytes).unwrap();
+        let entries = [(first, 1), (last, u64::MAX)];
+        let deliver = |advance| {
+            Op::Stream(StreamOp::Deliver(Box::new(Deliver {
+                group: b"g",
+                consumer: b"",
+                seen_ms: 7,
+                advance,
+                time_ms: 1 << 40,
+                entries: Deliveries::Slices(&entries),
+            })))
+        };
         let id = EffectId::new(NodeId(7), Seq(500));
         let other = EffectId::new(NodeId(9), Seq(3));
         let own = EffectId::new(NodeId(7), Seq(499));
@@ -391,6 +428,20 @@ mod tests {
             Op::Registers(RegistersOp { dense: false, ranks: Vec::new() }),
             Op::Ttl(Expiry::NEVER),
             Op::Ttl(Expiry::at_ms(5)),
+            Op::Assign { payload: Payload::Stream(whole_stream), expiry: Expiry::at_ms(9) },
+            Op::Stream(StreamOp::Add { id: last, fields: Members::Slices(&[b"f", &long]), upto: first }),
+            Op::Stream(StreamOp::Remove(Ids::Slices(&[first, last, first]))),
+            Op::Stream(StreamOp::Trim { upto: last }),
+            Op::Stream(StreamOp::Set(marks)),
+            Op::Stream(StreamOp::GroupSet { group: b"g", head: Box::new(head.clone()), fresh: true }),
+            Op::Stream(StreamOp::GroupSet { group: b"", head: Box::default(), fresh: false }),
+            Op::Stream(StreamOp::GroupDrop { group: b"g" }),
+            deliver(None),
+            deliver(Some(Advance { cursor: head.cursor.clone(), read: Read::By(3) })),
+            deliver(Some(Advance { cursor: head.cursor.clone(), read: Read::To(Some(0)) })),
+            deliver(Some(Advance { cursor: head.cursor, read: Read::To(None) })),
+            Op::Stream(StreamOp::Ack { group: b"g", ids: Ids::Slices(&[first]) }),
+            Op::Stream(StreamOp::ConsumerDrop { group: b"g", consumer: b"c", ids: Ids::Slices(&[]) }),
             Op::MemberAdd(Members::Slices(&[b"m"])),
             Op::MemberRemove(Members::Slices(&[b"m", &long])),
             Op::Assign { payload: Payload::Hash(Members::Slices(&[b"f", &long])), expiry: Expiry::at_ms(1) },
@@ -399,6 +450,13 @@ mod tests {
             Op::Fields(FieldOp::Remove(Members::Slices(&[b"f"]))),
             Op::Fields(FieldOp::Delta { field: b"f", by: -7 }),
             Op::Fields(FieldOp::DeltaFloat { field: b"f", by: LongDouble::parse(b"0.5").unwrap() }),
+            Op::Fields(FieldOp::Expire(Moments::Slices(&[
+                (Expiry::at_ms(7), b"f"),
+                (Expiry::NEVER, b""),
+                (Expiry::at_ms(u64::MAX - 1), &long),
+                (Expiry::at_ms(0), b"f"),
+            ]))),
+            Op::Fields(FieldOp::Lapse(Moments::Slices(&[(Expiry::at_ms(7), b"f")]))),
             Op::Scores(ScoreOp::Put(Scores::Slices(&[(1.5, b"a"), (f64::INFINITY, b"")]))),
             Op::Scores(ScoreOp::Add(Scores::Slices(&[(1.5, b"a")]))),
             Op::Scores(ScoreOp::Max(Scores::Slices(&[(1.5, b"a")]))),

@@ -6,6 +6,7 @@ use crate::effect::{Expiry, record};
 use crate::state::hash::HashValue;
 use crate::state::list::ListValue;
 use crate::state::set::SetValue;
+use crate::state::stream::StreamValue;
 use crate::state::value::{Value, ValueRef};
 use crate::state::zset::ZSetValue;
 
@@ -14,6 +15,9 @@ const SET: u8 = 2;
 const HASH: u8 = 3;
 const ZSET: u8 = 4;
 const LIST: u8 = 5;
+const STREAM: u8 = 6;
+/// A hash that knows of ends of fields.
+const HASH_ENDS: u8 = 19;
 
 pub fn put_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_le_bytes());
@@ -40,6 +44,15 @@ pub fn put_value(out: &mut Vec<u8>, value: &ValueRef<'_>) {
             varint::put(out, set.len() as u64);
             set.iter().for_each(|member| varint::put_bytes(out, &member));
         }
+        ValueRef::Hash(hash) if hash.knows_ends() => {
+            out.push(HASH_ENDS);
+            varint::put(out, hash.total() as u64);
+            hash.for_each_kept(|field, value, end| {
+                varint::put_bytes(out, field);
+                varint::put_bytes(out, value);
+                put_expiry(out, end);
+            });
+        }
         ValueRef::Hash(hash) => {
             out.push(HASH);
             varint::put(out, hash.len() as u64);
@@ -59,6 +72,10 @@ pub fn put_value(out: &mut Vec<u8>, value: &ValueRef<'_>) {
         ValueRef::List(list) => {
             out.push(LIST);
             list.encode(out);
+        }
+        ValueRef::Stream(stream) => {
+            out.push(STREAM);
+            stream.encode(out);
         }
     }
 }
@@ -129,9 +146,11 @@ impl<'a> Fields<'a> {
         match self.u8()? {
             STRING => self.bytes().map(Ok),
             SET => self.set().map(|set| Err(Value::Set(set))),
+            HASH_ENDS => self.ending_hash().map(|hash| Err(Value::Hash(hash))),
             HASH => self.hash().map(|hash| Err(Value::Hash(hash))),
             ZSET => self.zset().map(|zset| Err(Value::ZSet(zset))),
             LIST => ListValue::decode(self).map(|list| Err(Value::List(list))),
+            STREAM => StreamValue::decode(&mut self.0).map(|stream| Err(Value::Stream(stream))),
             _ => None,
         }
     }
@@ -140,6 +159,17 @@ impl<'a> Fields<'a> {
         let mut hash = HashValue::default();
         for _ in 0..self.count()? {
             hash.put(self.bytes()?, self.bytes()?);
+        }
+        Some(hash)
+    }
+
+    fn ending_hash(&mut self) -> Option<HashValue> {
+        let mut hash = HashValue::default();
+        hash.remember_ends();
+        for _ in 0..self.count()? {
+            let (field, value) = (self.bytes()?, self.bytes()?);
+            hash.put(field, value);
+            hash.set_end(field, self.expiry()?);
         }
         Some(hash)
     }

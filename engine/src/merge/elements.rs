@@ -2,6 +2,9 @@
 //!
 //! SEMANTICS §1 per element: the latest of the assignments that nobody's assignment or remove saw, over what lies below, and on
 //! top of it the changes (deltas, maxima, minima) that nobody's assignment or remove saw, in fork-choice order.
+//!
+//! A field ends at the latest of the ends that nobody's later one saw; one that was put without an end has one that never comes.
+//! When something of it is not older than its end, what is older is over, as with a key.
 
 use hashbrown::HashMap;
 use proto::{Frontier, Hlc, NodeId};
@@ -9,10 +12,12 @@ use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::causal::Meta;
+use super::streams::{self, StreamWrite};
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
-use crate::effect::{FieldOp, Op, ScoreOp};
+use crate::effect::{Expiry, FieldOp, Op, ScoreOp};
 use crate::number::LongDouble;
+use crate::state::stream::{Part, StreamValue};
 use crate::state::value::{Item, Kind, Value};
 
 /// Stable changes of one element are worked in while others stay once there are so many.
@@ -29,11 +34,45 @@ pub enum Write {
     Add(f64),
     Max(f64),
     Min(f64),
+    /// On a part of a stream.
+    Stream(StreamWrite),
+    /// When a field ends.
+    Expire(Expiry),
 }
 
 impl Write {
     fn is_put(&self) -> bool {
         matches!(self, Write::Put(_))
+    }
+
+    /// What it saw of the element no longer counts.
+    pub fn replaces(&self) -> bool {
+        self.is_put() || matches!(self, Write::Stream(StreamWrite::Ack))
+    }
+
+    /// The key has its type because of it.
+    pub fn makes(&self) -> bool {
+        match self {
+            Write::Put(Item::Stream(part)) => matches!(part, Part::Marks(_)),
+            Write::Stream(write) => write.makes(),
+            Write::Expire(_) => false,
+            _ => true,
+        }
+    }
+
+    /// In any order with others that do, it comes to the same.
+    pub fn commutes(&self) -> bool {
+        matches!(self, Write::Stream(write) if write.commutes())
+    }
+
+    /// It says when the field ends.
+    pub fn sets_end(&self) -> bool {
+        matches!(self, Write::Expire(_) | Write::Put(Item::Field(..)))
+    }
+
+    /// It says that alone.
+    pub fn is_end(&self) -> bool {
+        matches!(self, Write::Expire(_))
     }
 
     /// Applies it to what is there.
@@ -48,13 +87,20 @@ impl Write {
             Write::Add(n) => return score(value, *n, |score| score + n),
             Write::Max(n) => return score(value, *n, |score| score.max(*n)),
             Write::Min(n) => return score(value, *n, |score| score.min(*n)),
+            Write::Stream(write) => return write.apply(value),
+            Write::Expire(end) => {
+                if let Some(Item::Field(_, own)) = value {
+                    *own = *end;
+                }
+                return;
+            }
         };
-        let mut text = match value.take() {
-            Some(Item::Field(bytes)) => Some(bytes.into_vec()),
-            _ => None,
+        let (mut text, end) = match value.take() {
+            Some(Item::Field(bytes, end)) => (Some(bytes.into_vec()), end),
+            _ => (None, Expiry::NEVER),
         };
         text::apply(&mut text, &delta);
-        *value = text.map(|bytes| Item::Field(bytes.into()));
+        *value = text.map(|bytes| Item::Field(bytes.into(), end));
     }
 }
 
@@ -76,6 +122,8 @@ fn score(value: &mut Option<Item>, alone: f64, change: impl Fn(f64) -> f64) {
 pub enum Change {
     Write(Write),
     Remove,
+    /// A remove that also takes whatever is older than this moment, ms.
+    Lapse(u64),
 }
 
 /// The kind of collection on whose elements an effect works.
@@ -84,17 +132,28 @@ pub fn kind_of(op: &Op<'_>) -> Option<Kind> {
         Op::MemberAdd(_) | Op::MemberRemove(_) => Some(Kind::Set),
         Op::Fields(_) => Some(Kind::Hash),
         Op::Scores(_) => Some(Kind::ZSet),
+        Op::Stream(_) => Some(Kind::Stream),
         _ => None,
     }
 }
 
 /// The effect takes elements away and makes none.
 pub fn removes(op: &Op<'_>) -> bool {
-    matches!(op, Op::MemberRemove(_) | Op::Fields(FieldOp::Remove(_)) | Op::Scores(ScoreOp::Remove(_)))
+    match op {
+        Op::Stream(op) => streams::removes(op),
+        op => {
+            matches!(
+                op,
+                Op::MemberRemove(_)
+                    | Op::Fields(FieldOp::Remove(_) | FieldOp::Lapse(_))
+                    | Op::Scores(ScoreOp::Remove(_))
+            )
+        }
+    }
 }
 
-/// Visits what an effect does to each element it names. An element named twice is as the last naming leaves it.
-pub fn each_change(op: &Op<'_>, visit: &mut dyn FnMut(&[u8], Change)) {
+/// Visits what an effect stamped so does to each element it names. An element named twice is as the last naming leaves it.
+pub fn each_change(op: &Op<'_>, hlc: Hlc, visit: &mut dyn FnMut(&[u8], Change)) {
     match op {
         Op::MemberAdd(members) => {
             members.iter().for_each(|m| visit(m, Change::Write(Write::Put(Item::Member))))
@@ -105,11 +164,19 @@ pub fn each_change(op: &Op<'_>, visit: &mut dyn FnMut(&[u8], Change)) {
         Op::Fields(FieldOp::Put(pairs)) => {
             let mut pairs = pairs.iter();
             while let (Some(field), Some(value)) = (pairs.next(), pairs.next()) {
-                visit(field, Change::Write(Write::Put(Item::Field(value.into()))));
+                visit(field, Change::Write(Write::Put(Item::Field(value.into(), Expiry::NEVER))));
             }
         }
         Op::Fields(FieldOp::Delta { field, by }) => visit(field, Change::Write(Write::Delta(*by))),
         Op::Fields(FieldOp::DeltaFloat { field, by }) => visit(field, Change::Write(Write::DeltaFloat(*by))),
+        Op::Fields(FieldOp::Expire(moments)) => moments.iter().for_each(|(end, field)| {
+            // An end that is not after the effect itself is there and then.
+            let over = end.reached(hlc.ms());
+            visit(field, if over { Change::Remove } else { Change::Write(Write::Expire(end)) });
+        }),
+        Op::Fields(FieldOp::Lapse(moments)) => {
+            moments.iter().for_each(|(end, field)| visit(field, Change::Lapse(end.ms().unwrap_or(0))));
+        }
         Op::Scores(ScoreOp::Put(scores)) => {
             scores.iter().for_each(|(s, m)| visit(m, Change::Write(Write::Put(Item::Score(s)))));
         }
@@ -122,6 +189,7 @@ pub fn each_change(op: &Op<'_>, visit: &mut dyn FnMut(&[u8], Change)) {
         Op::Scores(ScoreOp::Min(scores)) => {
             scores.iter().for_each(|(s, m)| visit(m, Change::Write(Write::Min(s))))
         }
+        Op::Stream(op) => streams::each_change(op, visit),
         _ => {}
     }
 }
@@ -134,7 +202,14 @@ pub fn resolve<'w>(
     writes: impl Iterator<Item = (Rank, &'w Write)> + Clone,
 ) -> Option<Item> {
     let puts = writes.clone().filter(|w| w.1.is_put());
-    let mut value = match puts.max_by(|a, b| fork_choice_cmp(a.0, b.0)) {
+    let mut value = match puts.clone().max_by(|a, b| fork_choice_cmp(a.0, b.0)) {
+        Some((_, Write::Put(Item::Stream(_)))) => {
+            let parts = puts.filter_map(|(rank, write)| match write {
+                Write::Put(Item::Stream(part)) => Some((rank, part)),
+                _ => None,
+            });
+            streams::resolve_puts(parts).map(Item::Stream)
+        }
         Some((_, Write::Put(item))) => Some(item.clone()),
         _ => below,
     };
@@ -152,28 +227,98 @@ pub struct Element {
 }
 
 impl Element {
-    /// What it comes to above `below`, of the writes not older than `cut_ms`.
-    pub fn over(&self, below: Option<Item>, cut_ms: u64) -> Option<Item> {
-        let alive = self.writes.iter().filter(move |w| w.0.hlc.ms() >= cut_ms);
-        resolve(below, alive.map(|(meta, write)| (meta.rank(), write)))
+    /// What it comes to above `below`, of the writes not older than `cut_ms`. `root`: the assignment that `below` is of; a stable
+    /// value without one.
+    pub fn over(&self, below: Option<Item>, root: Option<&Meta>, cut_ms: u64) -> Option<Item> {
+        let alive = |cut_ms: u64| self.writes.iter().filter(move |w| w.0.hlc.ms() >= cut_ms);
+        let resolve =
+            |below, cut_ms: u64| resolve(below, alive(cut_ms).map(|(meta, write)| (meta.rank(), write)));
+        if !self.knows_ends(below.as_ref()) {
+            return resolve(below, cut_ms);
+        }
+        let (mut below, mut cut_ms) = (below, cut_ms);
+        let end = loop {
+            let end = self.end(below.as_ref(), root, cut_ms).unwrap_or(Expiry::NEVER);
+            let root_ms = root.filter(|_| below.is_some()).map(|root| root.hlc.ms());
+            let latest_ms = alive(cut_ms).map(|w| w.0.hlc.ms()).chain(root_ms).max();
+            match (end.ms(), latest_ms) {
+                (Some(ms), Some(latest_ms)) if cut_ms < ms && ms <= latest_ms => {
+                    cut_ms = ms;
+                    if root.is_none_or(|root| root.hlc.ms() < ms) {
+                        below = None;
+                    }
+                }
+                _ => break end,
+            }
+        };
+        let mut item = resolve(below, cut_ms);
+        if let Some(Item::Field(_, own)) = &mut item {
+            *own = end;
+        }
+        item
     }
 
-    /// What a lean window shows.
-    pub fn shown(&self) -> Option<Item> {
-        self.over(self.below.clone(), 0)
+    /// It is a field that ends, or that was said to.
+    pub fn knows_ends(&self, below: Option<&Item>) -> bool {
+        matches!(below, Some(Item::Field(_, end)) if *end != Expiry::NEVER)
+            || self.writes.iter().any(|w| matches!(w.1, Write::Expire(_)))
+    }
+
+    /// The latest of the ends of a field that no later one replaced.
+    fn end(&self, below: Option<&Item>, root: Option<&Meta>, cut_ms: u64) -> Option<Expiry> {
+        let said = || self.writes.iter().filter(|w| w.0.hlc.ms() >= cut_ms && w.1.sets_end());
+        let own = match below {
+            Some(Item::Field(_, end)) => Some(*end),
+            _ => None,
+        };
+        // Whatever arrives saw a stable value.
+        let own = own.filter(|_| !said().any(|w| root.is_none_or(|root| w.0.saw(root.id))));
+        let expires = |w: &(Meta, Write)| matches!(w.1, Write::Expire(_));
+        let unseen = said().filter(|put| expires(put) || !said().any(|w| expires(w) && w.0.saw(put.0.id)));
+        let ends = unseen.map(|w| match w.1 {
+            Write::Expire(end) => end,
+            _ => Expiry::NEVER,
+        });
+        ends.chain(own).max()
+    }
+
+    /// What a lean window shows, above its root if it has one.
+    pub fn shown(&self, root: Option<&Meta>) -> Option<Item> {
+        self.over(self.below.clone(), root, 0)
     }
 
     pub fn write(&mut self, meta: &Meta, write: Write) {
-        if write.is_put() {
+        if write.replaces() {
             self.writes.retain(|w| !meta.saw(w.0.id) && w.0.id != meta.id);
+        } else if write.is_end() {
+            self.writes.retain(|w| !w.1.is_end() || !meta.saw(w.0.id) && w.0.id != meta.id);
         }
-        self.writes.push((meta.clone(), write));
+        if matches!(write, Write::Put(Item::Stream(_)) | Write::Stream(_)) && !write.commutes() {
+            // In front, where [`Element::commutes`] looks.
+            self.writes.insert(0, (meta.clone(), write));
+        } else {
+            self.writes.push((meta.clone(), write));
+        }
+    }
+
+    /// All its writes commute.
+    pub fn commutes(&self) -> bool {
+        self.writes.first().is_none_or(|w| w.1.commutes())
+    }
+
+    /// Takes what an effect saw, and whatever is older than `floor_ms`, `root` included.
+    pub fn take(&mut self, meta: &Meta, root: Option<&Meta>, floor_ms: u64) {
+        let goes = |by: &Meta| meta.saw(by.id) || by.hlc.ms() < floor_ms;
+        self.writes.retain(|w| !goes(&w.0));
+        if root.is_none_or(goes) {
+            self.below = None;
+        }
     }
 
     /// Works stable writes into what lies below. True when it did.
     fn prune(&mut self, kind: Kind, stable: &Frontier) -> bool {
         let is_stable = |w: &(Meta, Write)| stable.contains(w.0.id);
-        if kind != Kind::Set && !self.writes.iter().all(is_stable) {
+        if kind != Kind::Set && !self.commutes() && !self.writes.iter().all(is_stable) {
             // Others stay: only what all of them saw may go below them.
             let (below, above): (Vec<_>, Vec<_>) = self.writes.iter().partition(|w| is_stable(w));
             let seen = below.iter().all(|b| above.iter().all(|a| a.0.saw(b.0.id)));
@@ -181,12 +326,12 @@ impl Element {
                 return false;
             }
         }
-        // A member of a set is there or not: its adds go one by one.
+        // A member of a set is there or not: its adds go one by one, as do writes whose order is of no matter.
         let before = self.writes.len();
         let (writes, stay) = std::mem::take(&mut self.writes).into_iter().partition(is_stable);
         self.writes = stay;
         let sunk = Element { below: self.below.take(), writes };
-        self.below = sunk.shown();
+        self.below = sunk.shown(None);
         self.writes.len() < before
     }
 }
@@ -283,14 +428,39 @@ impl Elements {
         }
     }
 
+    /// The key may have this type because of them.
+    pub fn make_type(&self, kind: Kind) -> bool {
+        self.of(kind).is_some_and(|held| {
+            !matches!(kind, Kind::Stream | Kind::Hash)
+                || held.values().any(|element| element.writes.iter().any(|w| w.1.makes()))
+        })
+    }
+
+    /// Lays a lean window's elements over nothing.
+    pub fn lay(&self, value: &mut Value, root: Option<&Meta>) {
+        let held = self.of(value.kind()).into_iter().flatten();
+        held.for_each(|(member, element)| show(value, member, element.shown(root)));
+    }
+
     /// Lays the elements of a value's kind over it, leaving out what is older than `cut_ms`.
-    pub fn cover(&self, value: &mut Value, cut_ms: u64) {
+    /// `root`: the assignment that the value is of.
+    pub fn cover(&self, value: &mut Value, root: Option<&Meta>, cut_ms: u64) {
         let Some(elements) = self.of(value.kind()) else { return };
         for (member, element) in elements {
             if element.writes.iter().any(|w| w.0.hlc.ms() >= cut_ms) {
-                show(value, member, element.over(value.item(member), cut_ms));
+                show(value, member, element.over(value.item(member), root, cut_ms));
             }
         }
+    }
+}
+
+/// Makes a part of a stream what a write makes of it.
+pub fn show_part(stream: &mut StreamValue, name: &[u8], write: &Write) {
+    let mut item = stream.part(name).map(Item::Stream);
+    write.apply(&mut item);
+    match item {
+        Some(Item::Stream(part)) => stream.put_part(name, &part),
+        _ => stream.remove_part(name),
     }
 }
 
@@ -312,7 +482,7 @@ mod tests {
 
     #[test]
     fn the_latest_assignment_lies_under_every_change() {
-        let field = |text: &str| Item::Field(text.as_bytes().into());
+        let field = |text: &str| Item::Field(text.as_bytes().into(), Expiry::NEVER);
         let writes = [(3, Write::Delta(1)), (5, Write::Put(field("10"))), (4, Write::Put(field("7")))];
         assert_eq!(item(Some(field("2")), &writes), Some(field("11")));
         assert_eq!(item(Some(field("abc")), &[(3, Write::Delta(1))]), Some(field("abc")));

@@ -8,6 +8,7 @@ pub mod elements;
 mod list;
 pub mod oracle;
 pub mod solo;
+pub mod streams;
 pub mod text;
 pub mod window;
 

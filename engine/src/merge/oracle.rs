@@ -4,14 +4,17 @@
 //! updates that nobody's assignment or delete saw; a remove cancels only what it saw. The shipped fold ([`super::window`],
 //! [`super::solo`]) must give the same for every order of delivery.
 
+mod fields;
 mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{EffectId, Hlc, NodeId};
 
+use self::fields::Lapses;
 use self::lists::Lists;
 use super::elements::{self, Change, Write};
+use super::streams;
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Expiry, Op};
@@ -59,6 +62,7 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
     // 1. Dead: seen by something that cancels, or older than a life somebody saw ended.
     let floor_ms = effects.iter().filter_map(|e| e.effect.fresh).max().unwrap_or(0);
     let lists = Lists::new(effects, floor_ms);
+    let lapses = Lapses::new(effects);
     let mut alive: Vec<&Observed<'_>> = effects
         .iter()
         .filter(|e| e.effect.hlc.ms() >= floor_ms)
@@ -69,7 +73,7 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
     let expiry = loop {
         alive.retain(|e| e.effect.hlc.ms() >= cut_ms);
         let counts: Vec<&&Observed<'_>> =
-            alive.iter().filter(|e| counts_as_life(e, effects, &lists)).collect();
+            alive.iter().filter(|e| counts_as_life(e, effects, &lists, &lapses)).collect();
         // Longest of those that no later expiry of the key replaced.
         let replaced = |e: &Observed<'_>| effects.iter().any(|t| t.expiry().is_some() && t.saw(e));
         let in_force = alive.iter().filter(|e| !replaced(e)).filter_map(|e| e.expiry()).max();
@@ -90,19 +94,23 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
         }
         let mut value = Value::from_payload(payload, w.id);
         for remove in effects.iter().filter(|r| r.saw(w)) {
+            if let Some(span) = streams::span(&remove.effect.op) {
+                value.remove_span(span);
+            }
             each_removed(remove, value.kind(), &mut |member| value.remove_item(member));
         }
+        lapses.take_from(&mut value, w);
         (!value.is_empty_collection()).then_some(value)
     });
     // 4. Writes of elements that no remove and no later assignment of the element saw; updates in fork-choice order.
     let mut written: BTreeMap<(Kind, Vec<u8>), Vec<(&Observed<'_>, Write)>> = BTreeMap::new();
     for by in &alive {
         let Some(kind) = elements::kind_of(&by.effect.op) else { continue };
-        elements::each_change(&by.effect.op, &mut |member, change| {
+        elements::each_change(&by.effect.op, by.effect.hlc, &mut |member, change| {
             let Change::Write(write) = change else { return };
-            if !lost(by, kind, member, effects) {
+            if !lost(by, kind, member, write.is_end(), effects, &lapses) {
                 let writes = written.entry((kind, member.to_vec())).or_default();
-                if matches!(write, Write::Put(_)) {
+                if write.replaces() || write.is_end() {
                     // Named twice by one effect: the last naming counts.
                     writes.retain(|w| w.0.id != by.id);
                 }
@@ -135,7 +143,8 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
             Kind::String => first(&mut updates.iter().map(|u| u.0.rank())),
             Kind::List => lists.created(winner, cut_ms),
             kind => {
-                first(&mut written.iter().filter(|w| w.0.0 == kind).flat_map(|w| w.1).map(|w| w.0.rank()))
+                let writes = written.iter().filter(|w| w.0.0 == kind).flat_map(|w| w.1);
+                first(&mut writes.filter(|w| w.1.makes()).map(|w| w.0.rank()))
             }
         }
     };
@@ -159,7 +168,11 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
     }
     let mut value = source.unwrap_or_else(|| Value::empty(kind));
     for ((_, member), writes) in written.iter().filter(|w| w.0.0 == kind) {
-        let item = elements::resolve(value.item(member), writes.iter().map(|(by, write)| (by.rank(), write)));
+        let below = value.item(member);
+        let item = match kind {
+            Kind::Hash => fields::resolve(below.zip(winner), writes),
+            _ => elements::resolve(below, writes.iter().map(|(by, write)| (by.rank(), write))),
+        };
         elements::show(&mut value, member, item);
     }
     Some((value, expiry))
@@ -168,27 +181,42 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
 /// Visits the elements that an effect takes from collections of a kind.
 fn each_removed(effect: &Observed<'_>, kind: Kind, visit: &mut dyn FnMut(&[u8])) {
     if elements::kind_of(&effect.effect.op) == Some(kind) {
-        elements::each_change(&effect.effect.op, &mut |member, change| {
-            if change == Change::Remove {
+        elements::each_change(&effect.effect.op, effect.effect.hlc, &mut |member, change| {
+            if matches!(change, Change::Remove | Change::Lapse(_)) {
                 visit(member);
             }
         });
     }
 }
 
-/// Whether a write of an element was seen by a remove of it, or by a later assignment that stands for it.
-fn lost(write: &Observed<'_>, kind: Kind, member: &[u8], all: &[Observed<'_>]) -> bool {
-    all.iter().filter(|by| elements::kind_of(&by.effect.op) == Some(kind) && by.saw(write)).any(|by| {
-        let mut ends = false;
-        elements::each_change(&by.effect.op, &mut |m, change| {
-            ends |= m == member && matches!(change, Change::Remove | Change::Write(Write::Put(_)));
+/// Whether a write of an element was seen by a remove of it, or by a later assignment that stands for it; or is older than a moment
+/// at which the element had ended. `is_end`: it only says when the element ends, which a later one does anew.
+fn lost(
+    write: &Observed<'_>,
+    kind: Kind,
+    member: &[u8],
+    is_end: bool,
+    all: &[Observed<'_>],
+    lapses: &Lapses,
+) -> bool {
+    let seen =
+        all.iter().filter(|by| elements::kind_of(&by.effect.op) == Some(kind) && by.saw(write)).any(|by| {
+            let mut ends = streams::span(&by.effect.op).is_some_and(|span| span.contains(member));
+            elements::each_change(&by.effect.op, by.effect.hlc, &mut |m, change| {
+                let replaces = match &change {
+                    Change::Remove | Change::Lapse(_) => true,
+                    Change::Write(Write::Expire(_)) => is_end,
+                    Change::Write(write) => write.replaces(),
+                };
+                ends |= m == member && replaces;
+            });
+            ends
         });
-        ends
-    })
+    seen || kind == Kind::Hash && lapses.ended(member, write)
 }
 
 /// Evidence that time passed for the key: anything that still has a say in it.
-fn counts_as_life(e: &Observed<'_>, all: &[Observed<'_>], lists: &Lists<'_>) -> bool {
+fn counts_as_life(e: &Observed<'_>, all: &[Observed<'_>], lists: &Lists<'_>, lapses: &Lapses) -> bool {
     match &e.effect.op {
         Op::Assign { .. } => true,
         op if Update::of(op).is_some() => true,
@@ -197,8 +225,10 @@ fn counts_as_life(e: &Observed<'_>, all: &[Observed<'_>], lists: &Lists<'_>) -> 
         op => {
             let mut counts = false;
             if let Some(kind) = elements::kind_of(op) {
-                elements::each_change(op, &mut |member, change| {
-                    counts |= matches!(change, Change::Write(_)) && !lost(e, kind, member, all);
+                elements::each_change(op, e.effect.hlc, &mut |member, change| {
+                    if let Change::Write(write) = change {
+                        counts |= !lost(e, kind, member, write.is_end(), all, lapses);
+                    }
                 });
             }
             counts

@@ -6,14 +6,14 @@ use super::elements::{self, Change};
 use super::text::Update;
 use super::window::fold_text;
 use crate::effect::lists::{ElementId, ListOp, Place};
-use crate::effect::{Effect, Expiry, FieldOp, Op, Payload, ScoreOp};
+use crate::effect::{Effect, Expiry, FieldOp, Op, Payload, ScoreOp, StreamOp};
 use crate::state::list::{Life, ListValue, Pos};
 use crate::state::table::Entry;
-use crate::state::value::{Kind, Value};
+use crate::state::value::{Item, Kind, Value};
 
 /// Folds one effect that saw everything of its key. Leaves the entry without value when the key is gone.
 pub fn fold(entry: &mut Entry<'_>, id: EffectId, effect: &Effect<'_>) {
-    if effect.fresh.is_some() || entry.kind().is_some() && entry.expiry().reached(effect.hlc.ms()) {
+    if effect.fresh.is_some() || entry.kind().is_some() && entry.end().reached(effect.hlc.ms()) {
         entry.clear();
     }
     let expiry = entry.expiry();
@@ -23,9 +23,10 @@ pub fn fold(entry: &mut Entry<'_>, id: EffectId, effect: &Effect<'_>) {
         Op::Reset => entry.clear(),
         Op::Ttl(expiry) if entry.kind().is_some() => entry.set_expiry(*expiry),
         Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) => {
-            change(entry, &effect.op, expiry)
+            change(entry, effect, expiry)
         }
         Op::List(op) => list(entry, id, op, expiry),
+        Op::Stream(op) => stream(entry, op, expiry),
         op => {
             if let Some(update) = Update::of(op) {
                 text(entry, &update);
@@ -35,7 +36,8 @@ pub fn fold(entry: &mut Entry<'_>, id: EffectId, effect: &Effect<'_>) {
 }
 
 /// Folds an effect on elements.
-fn change(entry: &mut Entry<'_>, op: &Op<'_>, expiry: Expiry) {
+fn change(entry: &mut Entry<'_>, effect: &Effect<'_>, expiry: Expiry) {
+    let (op, hlc) = (&effect.op, effect.hlc);
     let Some(kind) = elements::kind_of(op) else { return };
     let removes = elements::removes(op);
     if entry.kind().is_none() && !removes {
@@ -53,16 +55,30 @@ fn change(entry: &mut Entry<'_>, op: &Op<'_>, expiry: Expiry) {
         (Value::ZSet(zset), Op::Scores(ScoreOp::Put(scores))) => {
             scores.iter().for_each(|(score, member)| _ = zset.put(member, score));
         }
-        (value, op) => elements::each_change(op, &mut |member, change| match change {
-            Change::Remove => value.remove_item(member),
+        (value, op) => elements::each_change(op, hlc, &mut |member, change| match change {
+            Change::Remove | Change::Lapse(_) => value.remove_item(member),
             Change::Write(write) => {
-                let mut item = value.item(member);
+                let ended = |item: &Item| matches!(item, Item::Field(_, end) if end.reached(hlc.ms()));
+                let mut item = value.item(member).filter(|item| !ended(item));
                 write.apply(&mut item);
                 elements::show(value, member, item);
             }
         }),
     }
-    if removes && value.is_empty() {
+    if value.is_empty_collection() {
+        entry.clear();
+    }
+}
+
+/// Folds an effect on a stream.
+fn stream(entry: &mut Entry<'_>, op: &StreamOp<'_>, expiry: Expiry) {
+    if entry.kind().is_none() {
+        entry.set_value(Value::empty(Kind::Stream), expiry);
+    }
+    let Some(value) = entry.boxed_mut() else { return };
+    let Value::Stream(stream) = value else { return };
+    stream.fold(op);
+    if !stream.shows() {
         entry.clear();
     }
 }

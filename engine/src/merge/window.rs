@@ -10,6 +10,7 @@
 //!
 //! Invariant: the visible value is a function of the set of effects delivered and nothing else (merge/oracle.rs says which).
 
+mod change;
 mod dispute;
 mod explain;
 mod image;
@@ -17,11 +18,13 @@ mod list;
 
 use std::cmp::Ordering;
 
+use hashbrown::HashMap;
 use proto::{EffectId, Frontier, Hlc, NodeId};
 use smallvec::SmallVec;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::causal::{Causal, Meta};
-use super::elements::{self, Change, Element, Elements};
+use super::elements::Elements;
 use super::list::ListWindow;
 use super::text::{self, Update};
 use crate::effect::fork::fork_choice_cmp;
@@ -72,6 +75,8 @@ enum Base {
     Live(Option<Value>),
 }
 
+type Lapsed = HashMap<Box<[u8]>, u64, Xxh3DefaultBuilder>;
+
 /// See the module.
 pub struct Window {
     causal: Causal,
@@ -84,6 +89,8 @@ pub struct Window {
     roots: SmallVec<[Root; 1]>,
     updates: Vec<(Meta, Update)>,
     elements: Elements,
+    /// Moments at which fields had ended before they were written anew: nothing of a field that is older counts, ms.
+    lapsed: Option<Box<Lapsed>>,
     list: Option<Box<ListWindow>>,
     explicit: bool,
     /// A live expiry lies before a live effect: two lives are in the window.
@@ -114,6 +121,7 @@ impl Window {
             roots: SmallVec::new(),
             updates: Vec::new(),
             elements: Elements::default(),
+            lapsed: None,
             list: (entry.kind() == Some(Kind::List)).then(|| Box::new(ListWindow::open(entry))),
             explicit: false,
             split: false,
@@ -192,7 +200,7 @@ impl Window {
             Op::Assign { payload, expiry } => self.assign(entry, meta, payload, *expiry, &mut verdict),
             Op::Reset => self.reset(entry, &meta),
             Op::Ttl(expiry) => self.expire(entry, meta, *expiry),
-            Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) => {
+            Op::MemberAdd(_) | Op::MemberRemove(_) | Op::Fields(_) | Op::Scores(_) | Op::Stream(_) => {
                 self.change_elements(entry, &meta, &effect.op);
             }
             Op::List(op) => self.change_list(entry, &meta, op, false),
@@ -205,7 +213,7 @@ impl Window {
         self.split_if_due(entry);
         verdict.clash = self.explicit && self.kinds_live().count() > 1;
         if let Some(before) = before {
-            verdict.disputes = self.disputes_since(&before, id, &effect.op, entry);
+            verdict.disputes = self.disputes_since(&before, id, effect, entry);
             verdict.disputes.append(&mut self.lost_values());
         }
         verdict
@@ -234,8 +242,14 @@ impl Window {
                 Some(ms) => entry.kind().is_none() && ms > closed_ms,
                 None => false,
             };
-            return if !hides && !awaits && self.floor_ms <= closed_ms {
+            if let Some(lapsed) = &mut self.lapsed {
+                lapsed.retain(|_, ms| *ms > closed_ms);
+            }
+            return if !hides && !awaits && self.floor_ms() <= closed_ms {
                 Self::settle_list(entry);
+                if let Some(Value::Stream(stream)) = entry.boxed_mut() {
+                    stream.drop_hidden();
+                }
                 Pruned::Whole
             } else {
                 Pruned::Lingers
@@ -284,8 +298,10 @@ impl Window {
         self.is_empty() && self.list.is_none() && matches!(self.base, Base::Absent)
     }
 
+    /// What is older than this may still be dead.
     pub fn floor_ms(&self) -> u64 {
-        self.floor_ms
+        let lapsed = self.lapsed.iter().flat_map(|lapsed| lapsed.values());
+        lapsed.copied().max().unwrap_or(0).max(self.floor_ms)
     }
 
     fn metas(&self) -> impl Iterator<Item = &Meta> {
@@ -343,8 +359,13 @@ impl Window {
             self.roots.push(Root { meta: meta.clone(), kind, payload: None });
             return self.assign_list(entry, &meta, whole, false);
         }
-        let payload = Some(Value::from_payload(payload, meta.id));
-        self.roots.push(Root { meta, kind, payload });
+        let mut payload = Value::from_payload(payload, meta.id);
+        if kind == Kind::Hash {
+            let lapsed = self.lapsed.iter().flat_map(|lapsed| lapsed.iter());
+            let older = lapsed.filter(|(_, ms)| meta.hlc.ms() < **ms);
+            older.for_each(|(field, _)| payload.remove_item(field));
+        }
+        self.roots.push(Root { meta, kind, payload: Some(payload) });
         self.rebuild(entry);
     }
 
@@ -365,8 +386,8 @@ impl Window {
             // All that lies below goes; what is left is the elements' own, and they may be few.
             self.cancel(|m| meta.saw(m.id));
             let mut left = Value::empty(kind);
-            self.elements.cover(&mut left, 0);
-            match left.is_empty() {
+            self.elements.cover(&mut left, None, 0);
+            match left.is_empty_collection() {
                 true => entry.clear(),
                 false => entry.set_value(left, self.expiry_in_force(0)),
             }
@@ -389,7 +410,8 @@ impl Window {
     }
 
     fn update(&mut self, entry: &mut Entry<'_>, meta: Meta, update: Update) {
-        if self.explicit || entry.kind().is_some_and(|kind| kind != Kind::String) {
+        let other_types = entry.kind().is_some_and(|kind| kind != Kind::String) || !self.elements.is_empty();
+        if self.explicit || other_types {
             self.make_explicit(entry);
             self.updates.push((meta, update));
             self.rebuild(entry);
@@ -433,122 +455,6 @@ impl Window {
             }
         }
         sum < i64::MAX as u128
-    }
-
-    /// Folds an effect on elements.
-    fn change_elements(&mut self, entry: &mut Entry<'_>, meta: &Meta, op: &Op<'_>) {
-        let Some(kind) = elements::kind_of(op) else { return };
-        let writes = !elements::removes(op);
-        if !self.explicit && entry.kind() != Some(kind) {
-            match entry.kind() {
-                // A lean window has one type: there is nothing of this one to take away.
-                _ if !writes => return,
-                None => entry.set_value(Value::empty(kind), self.expiry_in_force(0)),
-                Some(_) => self.make_explicit(entry),
-            }
-        }
-        if self.explicit {
-            elements::each_change(op, &mut |member, change| self.change_explicit(kind, meta, member, change));
-            self.elements.tidy();
-            self.elements_changed(entry, kind, op);
-            return;
-        }
-        // A lean root is the base, which every arriving effect saw, or one assignment.
-        let root_seen = self.roots.iter().all(|r| meta.saw(r.meta.id));
-        let saw_all = self.causal.saw_all();
-        let Some(visible) = entry.boxed_mut() else { return };
-        let held = self.elements.make(kind);
-        elements::each_change(op, &mut |member, change| match change {
-            Change::Write(write) => {
-                let mut now = visible.item(member);
-                let element = match held.get_mut(member) {
-                    Some(element) => element,
-                    None => held
-                        .entry(member.into())
-                        .insert(Element { below: now.clone(), writes: SmallVec::new() })
-                        .into_mut(),
-                };
-                if saw_all {
-                    write.apply(&mut now);
-                    element.write(meta, write);
-                } else {
-                    element.write(meta, write);
-                    now = element.shown();
-                }
-                elements::show(visible, member, now);
-            }
-            Change::Remove => {
-                let Some(element) = held.get_mut(member) else {
-                    if root_seen {
-                        visible.remove_item(member);
-                    }
-                    return;
-                };
-                element.writes.retain(|w| !meta.saw(w.0.id));
-                if root_seen {
-                    element.below = None;
-                }
-                elements::show(visible, member, element.shown());
-                if element.writes.is_empty() {
-                    held.remove(member);
-                }
-            }
-        });
-        self.elements.tidy();
-        drop_if_empty(entry);
-    }
-
-    /// What one effect does to one element where payloads are kept apart.
-    fn change_explicit(&mut self, kind: Kind, meta: &Meta, member: &[u8], change: Change) {
-        let held = self.elements.make(kind);
-        match change {
-            Change::Write(write) => {
-                if let Some(element) = held.get_mut(member) {
-                    return element.write(meta, write);
-                }
-                let mut element = Element { below: None, writes: SmallVec::new() };
-                element.write(meta, write);
-                held.insert(member.into(), element);
-            }
-            Change::Remove => {
-                if let Some(element) = held.get_mut(member) {
-                    element.writes.retain(|w| !meta.saw(w.0.id));
-                    if element.writes.is_empty() {
-                        held.remove(member);
-                    }
-                }
-                let roots = self.roots.iter_mut().filter(|r| r.kind == kind && meta.saw(r.meta.id));
-                let mut payloads: SmallVec<[&mut Value; 2]> =
-                    roots.filter_map(|r| r.payload.as_mut()).collect();
-                if let Base::Live(Some(base)) = &mut self.base {
-                    payloads.push(base);
-                }
-                for payload in payloads.into_iter().filter(|payload| payload.kind() == kind) {
-                    payload.remove_item(member);
-                }
-            }
-        }
-    }
-
-    /// Works the visibility of the elements that an effect names out again.
-    fn elements_changed(&mut self, entry: &mut Entry<'_>, kind: Kind, op: &Op<'_>) {
-        // With another type alive below, the last element to go uncovers it.
-        if self.split || entry.kind() != Some(kind) || self.kinds_live().any(|live| live != kind) {
-            self.rebuild(entry);
-            return;
-        }
-        let source = self.source(self.winner(0), 0).filter(|source| source.kind() == kind);
-        let held = self.elements.of(kind);
-        let Some(visible) = entry.boxed_mut() else { return };
-        elements::each_change(op, &mut |member, _| {
-            let below = source.and_then(|source| source.item(member));
-            let item = match held.and_then(|held| held.get(member)) {
-                Some(element) => element.over(below, 0),
-                None => below,
-            };
-            elements::show(visible, member, item);
-        });
-        drop_if_empty(entry);
     }
 
     /// Copies the lean root's payload out of the entry before the first update changes it there.
@@ -664,7 +570,7 @@ impl Window {
                         self.updates.iter().any(|(meta, update)| self.shows(meta, update, winner, 0))
                     }
                     Kind::List => self.list_live(),
-                    kind => self.elements.of(*kind).is_some(),
+                    kind => self.elements.make_type(*kind),
                 }
         })
     }
@@ -690,7 +596,8 @@ impl Window {
                 }
                 kind => {
                     let writes = self.elements.of(kind)?.values().flat_map(|e| e.writes.iter());
-                    writes.map(|w| &w.0).filter(alive).map(Meta::rank).min_by(rank_order)
+                    let makers = writes.filter(|w| w.1.makes()).map(|w| &w.0);
+                    makers.filter(alive).map(Meta::rank).min_by(rank_order)
                 }
             }
         };
@@ -754,9 +661,10 @@ impl Window {
                 drop_if_empty(entry);
             }
             Some(kind) => {
-                let source = self.source(self.winner(cut_ms), cut_ms).filter(|source| source.kind() == kind);
+                let winner = self.winner(cut_ms);
+                let source = self.source(winner, cut_ms).filter(|source| source.kind() == kind);
                 let mut value = source.cloned().unwrap_or_else(|| Value::empty(kind));
-                self.elements.cover(&mut value, cut_ms);
+                self.elements.cover(&mut value, winner.map(|i| &self.roots[i].meta), cut_ms);
                 entry.set_value(value, expiry);
                 drop_if_empty(entry);
             }

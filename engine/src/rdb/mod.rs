@@ -8,6 +8,7 @@
 mod checksum;
 mod compact;
 mod read;
+mod stream;
 mod write;
 
 pub use read::Malformed;
@@ -30,9 +31,14 @@ const SET_INTSET: u8 = 11;
 const ZSET_ZIPLIST: u8 = 12;
 const HASH_ZIPLIST: u8 = 13;
 const LIST_QUICKLIST: u8 = 14;
+const STREAM: u8 = 15;
 const HASH_LISTPACK: u8 = 16;
 const ZSET_LISTPACK: u8 = 17;
 const LIST_QUICKLIST_2: u8 = 18;
+const STREAM_2: u8 = 19;
+/// Of Redis 7.2, whose dumps have a version of their own.
+const STREAM_3: u8 = 21;
+const STREAM_3_VERSION: u16 = 11;
 
 /// Serialises a value.
 pub fn dump(value: &ValueRef<'_>) -> Vec<u8> {
@@ -51,7 +57,8 @@ pub fn is_whole(bytes: &[u8]) -> bool {
     };
     let version = u16::from_le_bytes([footer[0], footer[1]]);
     let told = footer[2..].iter().rev().fold(0, |sum, b| sum << 8 | u64::from(*b));
-    version <= VERSION && checksum::crc64(&bytes[..body.len() + 2]) == told
+    let newer = version == STREAM_3_VERSION && body.first() == Some(&STREAM_3);
+    (version <= VERSION || newer) && checksum::crc64(&bytes[..body.len() + 2]) == told
 }
 
 /// Reads what [`dump`], or a Redis up to 7.0, made; [`is_whole`] was asked before.
@@ -62,9 +69,11 @@ pub fn restore(bytes: &[u8]) -> Result<Value, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effect::Members;
     use crate::state::hash::HashValue;
     use crate::state::list::ListValue;
     use crate::state::set::SetValue;
+    use crate::state::stream::{Cursor, Delivery, Head, Marks, Name, Part, StreamId, StreamValue};
     use crate::state::zset::ZSetValue;
 
     fn list(values: &[&[u8]]) -> Value {
@@ -92,6 +101,27 @@ mod tests {
         assert_eq!(read::value(&[LIST_QUICKLIST_2, 1, 3, 1, b'a']), Err(Malformed));
     }
 
+    fn a_stream() -> Value {
+        let mut stream = StreamValue::default();
+        for n in 0..150u64 {
+            let (name, value) = (if n % 5 == 0 { "g" } else { "f" }, (n * n).to_string());
+            let fields = [name.as_bytes(), value.as_bytes(), b"x", b"text"];
+            stream.put(StreamId::new(n / 2 + 1, n % 2 + 7), &Members::Slices(&fields));
+        }
+        let last = StreamId::new(400, u64::MAX);
+        let marks = Marks { last, added: 900, deleted: StreamId::new(3, 1), made: true };
+        let pending = Name::Pending(b"g", StreamId::new(2, 7)).encode();
+        let delivery = Delivery { owner: b"c"[..].into(), count: 70_000, time_ms: 1 << 41 };
+        let head = |read| Part::Group(Box::new(Head { cursor: Cursor::at(last), read, made: true }));
+        stream.put_part(&Name::Marks.encode(), &marks.into());
+        stream.put_part(&Name::Group(b"g").encode(), &head(Some(5)));
+        stream.put_part(&Name::Group(b"12").encode(), &head(None));
+        stream.put_part(&Name::Consumer(b"g", b"c").encode(), &Part::Consumer(77));
+        stream.put_part(&Name::Consumer(b"g", b"idle").encode(), &Part::Consumer(78));
+        stream.put_part(&pending, &Part::Pending(Box::new(delivery)));
+        Value::Stream(stream)
+    }
+
     #[test]
     fn values_of_every_type_come_back() {
         let long = vec![7u8; 70_000];
@@ -105,6 +135,7 @@ mod tests {
             Value::Hash(HashValue::from_pairs([&b"f"[..], b"v", b"", &long].into_iter())),
             list(&[b"a", b"", b"-5", &long, b"a"]),
             Value::ZSet(ZSetValue::from_scores([(1.5, &b"a"[..]), (f64::NEG_INFINITY, b"")].into_iter())),
+            a_stream(),
         ];
         for value in values {
             let bytes = dump(&value.as_ref());

@@ -27,10 +27,10 @@ enum Length {
     Special(u8),
 }
 
-struct Input<'a>(&'a [u8]);
+pub(super) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+    pub fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, tail) = self.0.split_at_checked(len)?;
         self.0 = tail;
         Some(head)
@@ -53,7 +53,7 @@ impl<'a> Input<'a> {
         }))
     }
 
-    fn length(&mut self) -> Option<usize> {
+    pub fn length(&mut self) -> Option<usize> {
         match self.length_field()? {
             Length::Of(len) => Some(len),
             Length::Special(_) => None,
@@ -65,7 +65,7 @@ impl<'a> Input<'a> {
         self.length().filter(|count| (1..=self.0.len()).contains(count))
     }
 
-    fn string(&mut self) -> Option<Element<'a>> {
+    pub fn string(&mut self) -> Option<Element<'a>> {
         let number = |n: i64| {
             let mut out = Vec::new();
             push_i64(&mut out, n);
@@ -152,6 +152,7 @@ fn typed(input: &mut Input<'_>) -> Option<Value> {
             zset((0..count).map(|_| Some((input.string()?, input.score_text()?))))
         }
         ZSET_ZIPLIST => scored(&compact::ziplist(&input.string()?)?),
+        form @ (STREAM | STREAM_2 | STREAM_3) => stream::read(input, form).map(Value::Stream),
         ZSET_LISTPACK => scored(&compact::listpack(&input.string()?)?),
         _ => None,
     }

@@ -1,6 +1,6 @@
 //! Writing values.
 
-use super::{HASH, LIST, SET, STRING, ZSET};
+use super::{HASH, LIST, SET, STREAM_2, STRING, ZSET, stream};
 use crate::number::parse_i64;
 use crate::state::value::ValueRef;
 
@@ -39,11 +39,15 @@ pub fn value(out: &mut Vec<u8>, value: &ValueRef<'_>) {
                 out.extend_from_slice(&score.to_le_bytes());
             });
         }
+        ValueRef::Stream(value) => {
+            out.push(STREAM_2);
+            stream::write(out, value);
+        }
     }
 }
 
 /// 6, 14, 32 or 64 bits; the first two tell which.
-fn length(out: &mut Vec<u8>, len: usize) {
+pub(super) fn length(out: &mut Vec<u8>, len: usize) {
     match len {
         0..64 => out.push(len as u8),
         64..0x4000 => out.extend_from_slice(&[0x40 | (len >> 8) as u8, len as u8]),
@@ -60,7 +64,7 @@ fn length(out: &mut Vec<u8>, len: usize) {
     }
 }
 
-fn string(out: &mut Vec<u8>, text: &[u8]) {
+pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) {
     let number = if text.len() <= INTEGER_TEXT_MAX { parse_i64(text) } else { None };
     if let Some(n) = number.and_then(|n| i8::try_from(n).ok()) {
         out.extend_from_slice(&[0xc0, n as u8]);

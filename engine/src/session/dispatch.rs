@@ -43,7 +43,7 @@ pub(super) fn answer_error(reply: &mut Replies<'_>, text: &[u8], server: &Server
 #[inline]
 fn may_be_slow(spec: &CommandSpec, args: usize, slowlog_us: i64) -> bool {
     (0..1000).contains(&slowlog_us)
-        || matches!(spec.scope, Scope::Walk | Scope::Everything)
+        || matches!(spec.scope, Scope::Walk | Scope::Everything | Scope::Patterns)
         || args > 16
         || (matches!(spec.plan, Plan::Session(_)) && !spec.flags.has(Flags::FAST))
 }
@@ -103,10 +103,10 @@ impl Session {
         let mut waits = false;
         let result = match spec.plan {
             Plan::Data(plan) => {
-                let locks = match (spec.scope, keys) {
+                let locks = match (spec.scope_for(args), keys) {
                     (Scope::None, _) => LockPlan::None,
-                    (Scope::Keys, Keys::One(hash)) => LockPlan::One(hash),
-                    (Scope::Keys, Keys::Many(hashes)) => LockPlan::Many(hashes),
+                    (Scope::Keys | Scope::Patterns, Keys::One(hash)) => LockPlan::One(hash),
+                    (Scope::Keys | Scope::Patterns, Keys::Many(hashes)) => LockPlan::Many(hashes),
                     (Scope::Walk, _) => LockPlan::Walk,
                     (Scope::Everything, _) => LockPlan::Everything,
                 };

@@ -222,7 +222,7 @@ fn plan(
     let first = hashes.len();
     let Ok(found) = resolve(args) else { return Planned { found: None, first, count: 0 } };
     let spec = found.spec;
-    if spec.scope == Scope::Keys && spec.takes(args.len()) {
+    if spec.takes(args.len()) && spec.scope_for(args) == Scope::Keys {
         let engine = server.engine();
         if let [KeySpec { begin, find: FindKeys::Range { last: 0, .. }, .. }] = spec.keys {
             hashes.push(engine.key_hash(args[*begin]));

@@ -141,9 +141,9 @@ fn wanted(queue: &Queue, watch: Option<&WatchFlag>, server: &Server) -> Wanted {
     for (at, queued) in queue.commands.iter().enumerate() {
         let spec = queued.command.spec;
         queue.args(at, &mut args);
-        match spec.scope {
+        match spec.scope_for(&args) {
             Scope::Everything | Scope::Walk => wanted.everything = true,
-            Scope::Keys => {
+            Scope::Keys | Scope::Patterns => {
                 keys.clear();
                 spec.key_positions(&args, &mut keys);
                 wanted.hashes.extend(keys.iter().map(|(at, _)| engine.key_hash(args[*at])));

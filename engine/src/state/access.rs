@@ -48,7 +48,12 @@ impl Lfu {
 
     /// The bits of a key made now.
     pub fn fresh(now_s: u64) -> u32 {
-        minutes(now_s) << 8 | COUNT_NEW
+        Lfu::counted(COUNT_NEW as u8, now_s)
+    }
+
+    /// The bits of a key that was used so often, last now.
+    pub fn counted(count: u8, now_s: u64) -> u32 {
+        minutes(now_s) << 8 | u32::from(count)
     }
 
     /// The counter, less what the time since the last use takes off.

@@ -48,6 +48,7 @@ impl Shard {
             Some(Value::Hash(hash)) => hash.heap_bytes(samples, block),
             Some(Value::ZSet(zset)) => zset.heap_bytes(samples, block),
             Some(Value::List(list)) => list.heap_bytes(samples, block),
+            Some(Value::Stream(stream)) => stream.heap_bytes(samples, block),
             None => 0,
         };
         let ptr = entry.ptr();

@@ -31,7 +31,18 @@ pub static HASH_BYTES: Limit = Limit::new("hash-max-listpack-value", 64);
 pub static ZSET_ENTRIES: Limit = Limit::new("zset-max-listpack-entries", 128);
 pub static ZSET_BYTES: Limit = Limit::new("zset-max-listpack-value", 64);
 pub static HLL_SPARSE_BYTES: Limit = Limit::new("hll-sparse-max-bytes", 3000);
+/// Entries and bytes of a stream's chunk; 0: any number.
+pub static STREAM_ENTRIES: Limit = Limit::new("stream-node-max-entries", 100);
+pub static STREAM_BYTES: Limit = Limit::new("stream-node-max-bytes", 4096);
 
 /// All of them.
-pub static LIMITS: [&Limit; 6] =
-    [&SET_INTS, &HASH_ENTRIES, &HASH_BYTES, &ZSET_ENTRIES, &ZSET_BYTES, &HLL_SPARSE_BYTES];
+pub static LIMITS: [&Limit; 8] = [
+    &SET_INTS,
+    &HASH_ENTRIES,
+    &HASH_BYTES,
+    &ZSET_ENTRIES,
+    &ZSET_BYTES,
+    &HLL_SPARSE_BYTES,
+    &STREAM_ENTRIES,
+    &STREAM_BYTES,
+];

@@ -11,6 +11,7 @@ mod ranked;
 pub(crate) mod sample;
 pub mod set;
 pub mod shard;
+pub mod stream;
 pub mod table;
 pub mod value;
 pub mod waiters;

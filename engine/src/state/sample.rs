@@ -35,7 +35,7 @@ impl Shard {
             for (db, part) in self.parts() {
                 let mut seen = 0;
                 part.table.around(sample.random, |entry| {
-                    if entry.expiry().reached(sample.now_ms) {
+                    if entry.end().reached(sample.now_ms) {
                         dead.push((db, (world.hash_of)(entry.key()), entry.key().to_vec()));
                     } else if entry.kind().is_some() {
                         visit(db, &entry);

@@ -20,7 +20,7 @@ use super::value::{Kind, Value};
 use super::waiters::{Waiter, Waiters, Woken};
 use super::watch::Watchers;
 use crate::effect::lists::ElementId;
-use crate::effect::{Effect, Expiry, ListOp, Op, Payload};
+use crate::effect::{Effect, Expiry, FieldOp, ListOp, Op, Payload, StreamOp};
 use crate::merge::{Dispute, Pruned, Verdict, Window, elements, solo};
 pub(crate) use image::Loading;
 use image::{Loaded, Track};
@@ -29,6 +29,9 @@ use image::{Loaded, Track};
 const ROOM_KEPT: usize = 256;
 /// Lingering windows looked at in one step.
 const LINGERING_STEP: usize = 16;
+
+/// Fields of one hash that are dropped at once.
+const FIELDS_STEP: usize = 256;
 
 /// Pointers are well spread after a multiplication.
 #[derive(Default)]
@@ -102,6 +105,7 @@ pub struct ShardStats {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    pub expired_fields: u64,
     pub evicted: u64,
     pub forks: u64,
     pub clashes: u64,
@@ -114,6 +118,7 @@ impl ShardStats {
             hits: op(self.hits, other.hits),
             misses: op(self.misses, other.misses),
             expired: op(self.expired, other.expired),
+            expired_fields: op(self.expired_fields, other.expired_fields),
             evicted: op(self.evicted, other.evicted),
             forks: op(self.forks, other.forks),
             clashes: op(self.clashes, other.clashes),
@@ -150,7 +155,10 @@ pub struct Shard {
     unstable: VecDeque<(Option<EntryPtr>, EffectId)>,
     /// Keys whose window is stable but must stay for a time; looked at again now and then.
     lingering: VecDeque<EntryPtr>,
+    /// Moments at which a key, or a field of it, ends.
     pub(super) due: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    /// How many of them were kept when superseded ones were last dropped.
+    due_kept: usize,
     pub(crate) watchers: Watchers,
     /// Clients that wait for keys.
     pub(crate) waiters: Waiters,
@@ -291,6 +299,7 @@ impl Shard {
         // SAFETY: live in this shard's table, and we hold the shard.
         let mut entry = unsafe { ptr.entry() };
         let (had_value, had_expiry) = (entry.kind().is_some(), entry.expiry() != Expiry::NEVER);
+        let field_due_ms = entry.first_field_end_ms();
         if world.solo {
             solo::fold(&mut entry, id, effect);
         } else {
@@ -309,8 +318,12 @@ impl Shard {
         }
         entry.set_tip(world.origin, id.seq.0);
         world.note_use(&mut entry, !had_value, effect, id);
-        if !self.waiters.is_empty() {
+        if !self.waiters.is_empty() && brings(&effect.op) {
             self.waiters.changed(db, key, entry.kind(), world.woken);
+        }
+        match entry.first_field_end_ms() {
+            Some(ms) if field_due_ms != Some(ms) => self.note_due(ms, hash, db),
+            _ => {}
         }
         self.settle(entry, hash, db, had_value, had_expiry, world);
     }
@@ -349,15 +362,16 @@ impl Shard {
     fn note_due(&mut self, ms: u64, hash: u64, db: u32) {
         self.due.push(Reverse((ms, hash, db)));
         let live: usize = self.parts.iter().map(|p| p.expires).sum();
-        if self.due.len() > 64 + 4 * live {
+        if self.due.len() > 64 + 4 * live.max(self.due_kept) {
             // Most are superseded: one of each moment and key is enough, and only those still set.
             let mut due: Vec<_> = std::mem::take(&mut self.due).into_vec();
             due.sort_unstable();
             due.dedup();
             let table_of = |db: u32| self.parts.get(db as usize).map(|p| &p.table);
             due.retain(|Reverse((ms, hash, db))| {
-                table_of(*db).is_some_and(|t| t.any_with_hash(*hash, |e| e.expiry().ms() == Some(*ms)))
+                table_of(*db).is_some_and(|t| t.any_with_hash(*hash, |e| is_due(e, *ms)))
             });
+            self.due_kept = due.len();
             self.due = due.into();
         }
     }
@@ -602,7 +616,8 @@ impl Shard {
     /// Removes a key that died of age, when nothing can revive it. True when it did.
     pub(crate) fn purge(&mut self, db: u32, hash: u64, key: &[u8], now_ms: u64, world: &World<'_>) -> bool {
         let Some(entry) = self.find(db, hash, key) else { return false };
-        let Some(ms) = entry.expiry().ms().filter(|ms| *ms <= now_ms) else { return false };
+        let Some(ms) = entry.end().ms().filter(|ms| *ms <= now_ms) else { return false };
+        let had_expiry = entry.expiry() != Expiry::NEVER;
         if entry.windowed() || !world.solo && ms > world.closed_ms {
             return false;
         }
@@ -614,7 +629,7 @@ impl Shard {
             self.waiters.changed(db, key, None, world.woken);
         }
         let part = self.part(db);
-        part.expires -= 1;
+        part.expires -= usize::from(had_expiry);
         part.ghosts += 1;
         self.stats.expired += 1;
         self.remove(hash, db, ptr, world.indexed);
@@ -632,24 +647,40 @@ impl Shard {
             }
             let Some(Reverse((ms, hash, db))) = self.due.pop() else { break };
             done += 1;
-            let mut key = Vec::new();
-            let mut windowed = false;
+            let mut found = None;
             if let Some(table) = self.table(db) {
                 table.any_with_hash(hash, |e| {
-                    let matches = e.expiry().ms() == Some(ms);
+                    let matches = is_due(e, ms);
                     if matches {
-                        key.extend_from_slice(e.key());
-                        windowed = true;
+                        found = Some(e.key().to_vec());
                     }
                     matches
                 });
             }
-            if windowed && !self.purge(db, hash, &key, now_ms, world) {
-                later.push(Reverse((ms, hash, db)));
+            let Some(key) = found else { continue };
+            if self.purge(db, hash, &key, now_ms, world) {
+                continue;
             }
+            done += self.purge_fields(db, hash, &key, now_ms, world);
+            let Some(entry) = self.find(db, hash, &key) else { continue };
+            // The key's own end, and that of the field that is the first to end now.
+            let own_ms = entry.expiry().ms().filter(|own_ms| *own_ms == ms);
+            later.extend(
+                own_ms.into_iter().chain(entry.first_field_end_ms()).map(|ms| Reverse((ms, hash, db))),
+            );
         }
         self.due.extend(later);
         done
+    }
+
+    /// Drops fields of a hash that ended and that nothing can revive, a bounded number. Returns how many.
+    fn purge_fields(&mut self, db: u32, hash: u64, key: &[u8], now_ms: u64, world: &World<'_>) -> usize {
+        let closed_ms = if world.solo { now_ms } else { now_ms.min(world.closed_ms) };
+        let Some(mut entry) = self.find(db, hash, key).filter(|entry| !entry.windowed()) else { return 0 };
+        let Some(Value::Hash(hash)) = entry.boxed_mut() else { return 0 };
+        let gone = hash.purge(closed_ms, FIELDS_STEP);
+        self.stats.expired_fields += gone as u64;
+        gone
     }
 
     fn remove(&mut self, hash: u64, db: u32, ptr: EntryPtr, indexed: bool) {
@@ -713,7 +744,7 @@ impl Shard {
         let mut state = |db: u32, key: &[u8]| {
             let found = parts.get_mut(db as usize).and_then(|p| p.table.find(hash_of(key), key));
             let entry = found.filter(|entry| entry.kind().is_some());
-            (entry.is_some(), entry.is_some_and(|entry| !entry.expiry().reached(now_ms)))
+            (entry.is_some(), entry.is_some_and(|entry| !entry.end().reached(now_ms)))
         };
         self.watchers.touch_all(|db, key, was_live| {
             let other = if db == a { b } else { a };
@@ -782,11 +813,29 @@ fn creates(op: &Op<'_>, solo: bool) -> bool {
         Op::Assign { .. } | Op::Delta(_) | Op::DeltaFloat(_) | Op::Append(_) | Op::Overlay { .. } => true,
         Op::Bits(_) | Op::Registers(_) => true,
         Op::List(ListOp::Insert { .. }) => true,
+        // A moment before which nothing counts has to be remembered.
+        Op::Fields(FieldOp::Lapse(_)) => !solo,
         op if elements::kind_of(op).is_some() => !elements::removes(op),
         // With peers an unseen add or value may still arrive, and meet it.
         Op::Ttl(_) => !solo,
         _ => false,
     }
+}
+
+/// Somebody who waits for the key may find what it waits for: not if things were only taken or handed out.
+fn brings(op: &Op<'_>) -> bool {
+    match op {
+        Op::Stream(op) => matches!(
+            op,
+            StreamOp::Add { .. } | StreamOp::GroupSet { .. } | StreamOp::GroupDrop { .. } | StreamOp::Set(_)
+        ),
+        _ => true,
+    }
+}
+
+/// A key or a field of it ends at this moment.
+fn is_due(entry: &Entry<'_>, ms: u64) -> bool {
+    entry.expiry().ms() == Some(ms) || entry.first_field_end_ms() == Some(ms)
 }
 
 fn value_len(op: &Op<'_>) -> usize {

@@ -3,8 +3,9 @@
 use super::hash::HashValue;
 use super::list::ListValue;
 use super::set::SetValue;
+use super::stream::{Part, StreamValue};
 use super::zset::ZSetValue;
-use crate::effect::Payload;
+use crate::effect::{Expiry, Payload};
 use proto::EffectId;
 
 /// What a key holds.
@@ -16,11 +17,12 @@ pub enum Kind {
     Hash = 3,
     ZSet = 4,
     List = 5,
+    Stream = 6,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Kind; 5] = [Kind::String, Kind::Set, Kind::Hash, Kind::ZSet, Kind::List];
+    pub const ALL: [Kind; 6] = [Kind::String, Kind::Set, Kind::Hash, Kind::ZSet, Kind::List, Kind::Stream];
 
     /// TYPE's answer.
     pub fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Kind {
             Kind::Hash => "hash",
             Kind::ZSet => "zset",
             Kind::List => "list",
+            Kind::Stream => "stream",
         }
     }
 
@@ -46,6 +49,7 @@ pub enum Value {
     Hash(HashValue),
     ZSet(ZSetValue),
     List(ListValue),
+    Stream(StreamValue),
 }
 
 /// A borrowed value.
@@ -56,6 +60,7 @@ pub enum ValueRef<'a> {
     Hash(&'a HashValue),
     ZSet(&'a ZSetValue),
     List(&'a ListValue),
+    Stream(&'a StreamValue),
 }
 
 impl Value {
@@ -67,6 +72,7 @@ impl Value {
             Kind::Hash => Value::Hash(HashValue::default()),
             Kind::ZSet => Value::ZSet(ZSetValue::default()),
             Kind::List => Value::List(ListValue::default()),
+            Kind::Stream => Value::Stream(StreamValue::default()),
         }
     }
 
@@ -81,6 +87,7 @@ impl Value {
             Value::Hash(hash) => ValueRef::Hash(hash),
             Value::ZSet(zset) => ValueRef::ZSet(zset),
             Value::List(list) => ValueRef::List(list),
+            Value::Stream(stream) => ValueRef::Stream(stream),
         }
     }
 
@@ -92,12 +99,24 @@ impl Value {
             Payload::Hash(pairs) => Value::Hash(HashValue::from_pairs(pairs.iter())),
             Payload::ZSet(scores) => Value::ZSet(ZSetValue::from_scores(scores.iter())),
             Payload::List(whole) => Value::List(ListValue::from_values(id, whole.values.iter())),
+            Payload::Stream(whole) => Value::Stream(whole.value()),
         }
     }
 
-    /// A collection whose last element went is no value.
+    /// As [`ValueRef::is_empty_collection`].
     pub fn is_empty_collection(&self) -> bool {
         self.as_ref().is_empty_collection()
+    }
+
+    /// Has reads see the value as of a moment. False when nothing is left of it then.
+    pub fn show_at(&mut self, now_ms: u64) -> bool {
+        match self {
+            Value::Hash(hash) => {
+                hash.set_now(now_ms);
+                !hash.is_empty()
+            }
+            _ => true,
+        }
     }
 
     /// One element of a collection; `None` of a string.
@@ -109,8 +128,12 @@ impl Value {
     pub fn put_item(&mut self, member: &[u8], item: &Item) {
         match (self, item) {
             (Value::Set(set), Item::Member) => _ = set.insert(member),
-            (Value::Hash(hash), Item::Field(value)) => _ = hash.put(member, value),
+            (Value::Hash(hash), Item::Field(value, end)) => {
+                hash.put(member, value);
+                hash.set_end(member, *end);
+            }
             (Value::ZSet(zset), Item::Score(score)) => _ = zset.put(member, *score),
+            (Value::Stream(stream), Item::Stream(part)) => stream.put_part(member, part),
             _ => {}
         }
     }
@@ -121,13 +144,23 @@ impl Value {
             Value::Set(set) => _ = set.remove(member),
             Value::Hash(hash) => _ = hash.remove(member),
             Value::ZSet(zset) => _ = zset.remove(member),
+            Value::Stream(stream) => stream.remove_part(member),
         }
     }
 
-    /// Elements of a collection, dead ones of a list included: how much there is to free.
+    /// Removes the elements of a span, of a stream.
+    pub(crate) fn remove_span(&mut self, span: super::stream::Span<'_>) {
+        if let Value::Stream(stream) = self {
+            stream.remove_span(span);
+        }
+    }
+
+    /// Elements of a collection, dead ones of a list and hidden ones of a hash included: how much there is to free.
     pub(crate) fn weight(&self) -> usize {
         match self {
             Value::List(list) => list.total(),
+            Value::Stream(stream) => stream.len() + stream.pending(),
+            Value::Hash(hash) => hash.total(),
             value => value.len(),
         }
     }
@@ -147,10 +180,12 @@ impl Value {
 pub enum Item {
     /// A set's member.
     Member,
-    /// The value of a hash's field.
-    Field(Box<[u8]>),
+    /// The value of a hash's field, and when the field ends.
+    Field(Box<[u8]>, Expiry),
     /// The score of a sorted set's member.
     Score(f64),
+    /// A part of a stream.
+    Stream(Part),
 }
 
 impl ValueRef<'_> {
@@ -161,6 +196,7 @@ impl ValueRef<'_> {
             ValueRef::Hash(_) => Kind::Hash,
             ValueRef::ZSet(_) => Kind::ZSet,
             ValueRef::List(_) => Kind::List,
+            ValueRef::Stream(_) => Kind::Stream,
         }
     }
 
@@ -171,6 +207,7 @@ impl ValueRef<'_> {
             ValueRef::Hash(hash) => Value::Hash((*hash).clone()),
             ValueRef::ZSet(zset) => Value::ZSet((*zset).clone()),
             ValueRef::List(list) => Value::List((*list).clone()),
+            ValueRef::Stream(stream) => Value::Stream((*stream).clone()),
         }
     }
 
@@ -182,6 +219,7 @@ impl ValueRef<'_> {
             ValueRef::Hash(hash) => hash.len(),
             ValueRef::ZSet(zset) => zset.len(),
             ValueRef::List(list) => list.len(),
+            ValueRef::Stream(stream) => stream.len(),
         }
     }
 
@@ -189,17 +227,22 @@ impl ValueRef<'_> {
         self.len() == 0
     }
 
-    /// A collection whose last element went is no value.
+    /// A collection whose last element went is no value; a stream may be without entries.
     pub fn is_empty_collection(&self) -> bool {
-        self.is_empty()
+        match self {
+            ValueRef::Stream(stream) => !stream.shows(),
+            ValueRef::Hash(hash) => hash.total() == 0,
+            value => value.is_empty(),
+        }
     }
 
     pub fn item(&self, member: &[u8]) -> Option<Item> {
         match self {
             ValueRef::String(_) | ValueRef::List(_) => None,
             ValueRef::Set(set) => set.contains(member).then_some(Item::Member),
-            ValueRef::Hash(hash) => hash.get(member).map(|value| Item::Field(value.into())),
+            ValueRef::Hash(hash) => hash.kept(member).map(|(value, end)| Item::Field(value.into(), end)),
             ValueRef::ZSet(zset) => zset.score(member).map(Item::Score),
+            ValueRef::Stream(stream) => stream.part(member).map(Item::Stream),
         }
     }
 
@@ -207,8 +250,9 @@ impl ValueRef<'_> {
         match self {
             ValueRef::String(_) | ValueRef::List(_) => false,
             ValueRef::Set(set) => set.contains(member),
-            ValueRef::Hash(hash) => hash.contains(member),
+            ValueRef::Hash(hash) => hash.kept(member).is_some(),
             ValueRef::ZSet(zset) => zset.contains(member),
+            ValueRef::Stream(stream) => stream.part(member).is_some(),
         }
     }
 }

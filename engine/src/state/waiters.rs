@@ -3,8 +3,8 @@
 //! Invariants: a queue is in the order in which its clients began to wait. While a key has a value, the first client of its queue
 //! that would take of that type is woken; when it leaves, the next is.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -33,11 +33,25 @@ pub struct Waiter {
     woken: AtomicBool,
     /// Physical database and key of each queue it is in.
     keys: Mutex<Vec<(u32, Box<[u8]>)>>,
+    /// What its command noted when it began to wait.
+    notes: OnceLock<Box<[u64]>>,
 }
 
 impl Waiter {
     pub(crate) fn new(ticket: u64, client: u64, reactor: usize, want: Want) -> Self {
-        Waiter { ticket, client, reactor, want, woken: AtomicBool::new(false), keys: Mutex::default() }
+        Waiter {
+            ticket,
+            client,
+            reactor,
+            want,
+            woken: AtomicBool::new(false),
+            keys: Mutex::default(),
+            notes: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn notes(&self) -> &OnceLock<Box<[u64]>> {
+        &self.notes
     }
 
     pub(crate) fn ticket(&self) -> u64 {

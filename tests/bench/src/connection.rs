@@ -82,6 +82,27 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends commands of words, some at a time, none of them answered with an error.
+    pub fn fill(&mut self, commands: impl Iterator<Item = Vec<Vec<u8>>>) -> Result<(), BenchError> {
+        const AT_ONCE: usize = 500;
+        let (mut requests, mut count) = (Vec::new(), 0);
+        for words in commands {
+            requests.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
+            for word in words {
+                requests.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+                requests.extend_from_slice(&word);
+                requests.extend_from_slice(b"\r\n");
+            }
+            count += 1;
+            if count == AT_ONCE {
+                self.pipeline(&requests, count)?;
+                requests.clear();
+                count = 0;
+            }
+        }
+        self.pipeline(&requests, count)
+    }
+
     /// A section of INFO.
     pub fn info(&mut self, section: &str) -> Result<String, BenchError> {
         match self.call(&[b"INFO", section.as_bytes()])? {

@@ -30,6 +30,8 @@ pub struct Reading {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p999_us: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_us: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_key: Option<f64>,
     /// Share by which resident memory grew, 0.1 = a tenth.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +63,7 @@ impl Reading {
             p50_us: micros(0.5),
             p99_us: micros(0.99),
             p999_us: micros(0.999),
+            longest_us: None,
             bytes_per_key: None,
             growth: None,
             times: None,
@@ -307,6 +310,7 @@ fn progress(cell: &str, rounds: u32, sample: &Sample) {
         reading
             .per_second
             .or(reading.bytes_per_key)
+            .or(reading.longest_us)
             .or(reading.p50_us)
             .or(reading.times)
             .or(reading.seconds)

@@ -83,6 +83,7 @@ fn inspection(pair: &mut Pair, copied: bool) -> std::io::Result<Vec<Command>> {
             Value::Simple(kind) if kind == b"hash" => command(&[b"HGETALL", &key]),
             Value::Simple(kind) if kind == b"set" => command(&[b"SMEMBERS", &key]),
             Value::Simple(kind) if kind == b"zset" => command(&[b"ZRANGE", &key, b"0", b"-1", b"WITHSCORES"]),
+            Value::Simple(kind) if kind == b"stream" => command(&[b"XRANGE", &key, b"-", b"+"]),
             Value::Simple(kind) if kind == b"list" => command(&[b"LRANGE", &key, b"0", b"-1"]),
             _ => command(&[b"GET", &key]),
         });

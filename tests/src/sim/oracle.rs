@@ -126,8 +126,9 @@ fn each(
                 Observed { id: one.id, effect: one.effect.clone(), past }
             })
             .collect();
-        if let Some((value, expiry)) = oracle::value(&observed)
+        if let Some((mut value, expiry)) = oracle::value(&observed)
             && !expiry.reached(now_ms)
+            && value.show_at(now_ms)
         {
             let client = physical.iter().position(|p| p == db).expect("swaps permute") as u32;
             let digest = key_digest(client, key, &value.as_ref(), expiry.ms());

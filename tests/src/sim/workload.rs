@@ -11,6 +11,7 @@ pub enum Holds {
     Hash,
     ZSet,
     List,
+    Stream,
 }
 
 impl Holds {
@@ -22,6 +23,7 @@ impl Holds {
             Holds::Hash => "hash",
             Holds::ZSet => "zset",
             Holds::List => "list",
+            Holds::Stream => "stream",
         }
     }
 }
@@ -78,7 +80,7 @@ const fn expiring(name: &'static str, draw: fn(&mut Draw<'_>) -> String) -> Fami
     Family { name, flushes: false, expires: true, draw }
 }
 
-use Holds::{Counter, Hash, List, Set, String as Text, ZSet};
+use Holds::{Counter, Hash, List, Set, Stream, String as Text, ZSet};
 
 /// Every family.
 pub const FAMILIES: &[Family] = &[
@@ -108,6 +110,18 @@ pub const FAMILIES: &[Family] = &[
     family("hdel", |d| format!("HDEL {} {} {}", d.key(Hash), d.member(), d.member())),
     family("hincrby", |d| format!("HINCRBY {} n{} {}", d.key(Hash), d.below(4), d.below(100))),
     family("hincrbyfloat", |d| format!("HINCRBYFLOAT {} n{} {}.5", d.key(Hash), d.below(4), d.below(10))),
+    expiring("hpexpire", |d| {
+        format!("HPEXPIRE {} {} FIELDS 2 {} {}", d.key(Hash), d.ms(), d.member(), d.member())
+    }),
+    family("hpersist", |d| format!("HPERSIST {} FIELDS 1 {}", d.key(Hash), d.member())),
+    expiring("hsetex", |d| {
+        format!("HSETEX {} PX {} FIELDS 1 {} {}", d.key(Hash), d.ms(), d.member(), d.value())
+    }),
+    family("hsetex-keepttl", |d| {
+        format!("HSETEX {} KEEPTTL FIELDS 1 n{} {}", d.key(Hash), d.below(4), d.below(100))
+    }),
+    expiring("hgetex", |d| format!("HGETEX {} PX {} FIELDS 1 n{}", d.key(Hash), d.ms(), d.below(4))),
+    family("hgetdel", |d| format!("HGETDEL {} FIELDS 1 {}", d.key(Hash), d.member())),
     family("zadd", |d| {
         format!("ZADD {} {} {} {} {}", d.key(ZSet), d.below(100), d.member(), d.below(100), d.member())
     }),
@@ -132,21 +146,45 @@ pub const FAMILIES: &[Family] = &[
         let (from, to) = (["LEFT", "RIGHT"][d.below(2) as usize], ["LEFT", "RIGHT"][d.below(2) as usize]);
         format!("LMOVE {} {} {from} {to}", d.key(List), d.key(List))
     }),
+    family("xadd", |d| format!("XADD {} * {} {}", d.key(Stream), d.member(), d.value())),
+    family("xadd-id", |d| {
+        format!("XADD {} {}-{} f {}", d.key(Stream), d.below(300), 1 + d.below(3), d.value())
+    }),
+    family("xadd-trim", |d| format!("XADD {} MAXLEN {} * f {}", d.key(Stream), d.below(20), d.value())),
+    family("xtrim", |d| format!("XTRIM {} MAXLEN {}", d.key(Stream), d.below(10))),
+    family("xdel", |d| format!("XDEL {} {}-{}", d.key(Stream), d.below(300), 1 + d.below(3))),
+    family("xsetid", |d| format!("XSETID {} {}", d.key(Stream), d.below(300))),
+    family("xgroup-create", |d| format!("XGROUP CREATE {} g{} 0 MKSTREAM", d.key(Stream), d.below(2))),
+    family("xgroup-destroy", |d| format!("XGROUP DESTROY {} g{}", d.key(Stream), d.below(2))),
+    family("xgroup-delconsumer", |d| {
+        format!("XGROUP DELCONSUMER {} g{} {}", d.key(Stream), d.below(2), d.member())
+    }),
+    family("xreadgroup", |d| {
+        let (group, consumer, count) = (d.below(2), d.member(), 1 + d.below(4));
+        format!("XREADGROUP GROUP g{group} {consumer} COUNT {count} STREAMS {} >", d.key(Stream))
+    }),
+    family("xreadgroup-own", |d| {
+        format!("XREADGROUP GROUP g{} {} STREAMS {} 0", d.below(2), d.member(), d.key(Stream))
+    }),
+    family("xack", |d| format!("XACK {} g{} {}-{}", d.key(Stream), d.below(2), d.below(300), 1 + d.below(3))),
+    family("xautoclaim", |d| {
+        format!("XAUTOCLAIM {} g{} {} 0 0 COUNT {}", d.key(Stream), d.below(2), d.member(), 1 + d.below(5))
+    }),
     family("del", |d| {
-        let holds = [Text, Counter, Set, Hash, ZSet, List][d.below(6) as usize];
+        let holds = [Text, Counter, Set, Hash, ZSet, List, Stream][d.below(7) as usize];
         format!("DEL {} {}", d.key(holds), d.key(holds))
     }),
     expiring("expire", |d| {
-        let holds = [Text, Counter, Set, Hash, ZSet, List][d.below(6) as usize];
+        let holds = [Text, Counter, Set, Hash, ZSet, List, Stream][d.below(7) as usize];
         format!("PEXPIRE {} {}", d.key(holds), d.ms())
     }),
     family("persist", |d| format!("PERSIST {}", d.key(Text))),
     family("rename", |d| {
-        let holds = [Text, Set, Hash, ZSet, List][d.below(5) as usize];
+        let holds = [Text, Set, Hash, ZSet, List, Stream][d.below(6) as usize];
         format!("RENAME {} {}", d.key(holds), d.key(holds))
     }),
     family("copy", |d| {
-        let holds = [Text, Set, Hash, ZSet, List][d.below(5) as usize];
+        let holds = [Text, Set, Hash, ZSet, List, Stream][d.below(6) as usize];
         format!("COPY {} {} REPLACE", d.key(holds), d.key(holds))
     }),
     family("move", |d| format!("MOVE {} 1", d.key(Text))),

@@ -7,6 +7,7 @@ mod keys;
 mod object;
 mod rename;
 mod serialise;
+mod sort;
 mod wait;
 
 pub use delete::{del, exists, touch, type_, unlink};
@@ -17,11 +18,13 @@ pub(in crate::commands) use keys::{scan_cursor, scan_options};
 pub use object::{object_encoding, object_freq, object_help, object_idletime, object_refcount};
 pub use rename::{copy, move_, rename, renamenx};
 pub use serialise::{dump, restore};
+pub use sort::{sort, sort_ro};
 pub use wait::wait;
 
 use crate::commands::lists;
+use crate::commands::streams;
 use crate::core::{Key, Unit};
-use crate::effect::{Expiry, Members, Op, Payload, Scores};
+use crate::effect::{Expiry, FieldOp, Members, Moments, Op, Payload, Scores};
 use crate::state::value::{Value, ValueRef};
 
 /// A live key's value and expiry, owned.
@@ -47,6 +50,13 @@ pub(crate) fn assign_whole(unit: &mut Unit<'_>, key: &Key<'_>, value: &Value, ex
             hash.for_each(|field, value| pairs.extend([field, value]));
             let payload = Payload::Hash(Members::Slices(&pairs));
             unit.emit(key, Op::Assign { payload, expiry });
+            let mut ends = Vec::new();
+            hash.for_each(|field, _| {
+                ends.extend(hash.end(field).filter(|end| *end != Expiry::NEVER).map(|end| (end, field)));
+            });
+            if !ends.is_empty() {
+                unit.emit(key, Op::Fields(FieldOp::Expire(Moments::Slices(&ends))));
+            }
         }
         ValueRef::ZSet(zset) => {
             let scores = zset.to_vec();
@@ -58,5 +68,6 @@ pub(crate) fn assign_whole(unit: &mut Unit<'_>, key: &Key<'_>, value: &Value, ex
             let values: Vec<&[u8]> = list.values().collect();
             lists::assign(unit, key, &values, expiry);
         }
+        ValueRef::Stream(stream) => streams::assign(unit, key, stream, expiry),
     }
 }

@@ -68,6 +68,9 @@ pub fn restore(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> 
         if let Some(idle_s) = idle_s {
             unit.set_idle(&key, idle_s);
         }
+        if let Some(count) = frequency {
+            unit.set_frequency(&key, count);
+        }
     }
     reply.ok();
     Ok(())

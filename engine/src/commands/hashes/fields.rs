@@ -50,7 +50,7 @@ pub fn hsetnx(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> R
     Ok(())
 }
 
-fn value(reply: &mut Replies<'_>, value: Option<&[u8]>) {
+pub(super) fn value(reply: &mut Replies<'_>, value: Option<&[u8]>) {
     match value {
         Some(value) => reply.bulk(value),
         None => reply.null(),

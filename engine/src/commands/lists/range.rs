@@ -71,7 +71,8 @@ pub fn ltrim(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Re
     }
     if count == 0 {
         unit.emit(&key, Op::Reset);
-    } else if len - count <= NAMED_MAX {
+    } else if len - count <= NAMED_MAX || list.has_moved() {
+        // Between two elements is a place only as long as no other can come to stand there.
         let mut runs = list.runs(0, start);
         runs.extend(list.runs(start + count, len - start - count));
         unit.emit(&key, Op::List(ListOp::Remove(IdRuns::Slices(&runs))));

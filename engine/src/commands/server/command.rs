@@ -63,8 +63,12 @@ fn describe(spec: &'static CommandSpec, parent: Option<&CommandSpec>, reply: &mu
     reply.set(spec.tips.len());
     spec.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     reply.set(spec.keys.len());
-    spec.keys.iter().for_each(|key| describe_key(key, notes(spec, parent), reply));
-    reply.set(spec.subcommands.len());
+    spec.keys.iter().for_each(|key| describe_key(key, notes(spec, parent, key), reply));
+    // As in Redis, a set only when there are none.
+    match spec.subcommands.len() {
+        0 => reply.set(0),
+        subcommands => reply.array(subcommands),
+    }
     spec.subcommands.iter().for_each(|sub| describe(sub, Some(spec), reply));
 }
 
@@ -81,10 +85,20 @@ fn words(words: &[&str], reply: &mut Replies<'_>) {
 }
 
 /// What Redis notes on the keys of a few commands.
-fn notes(spec: &CommandSpec, parent: Option<&CommandSpec>) -> Option<&'static str> {
+fn notes(spec: &CommandSpec, parent: Option<&CommandSpec>, key: &KeySpec) -> Option<&'static str> {
     match spec.name {
+        "sort" | "sort_ro" => match key.find {
+            FindKeys::Unknown { word: "", .. } => Some(
+                "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort",
+            ),
+            FindKeys::Unknown { .. } => Some(
+                "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array",
+            ),
+            _ => None,
+        },
         "set" if parent.is_none() => Some("RW and ACCESS due to the optional `GET` argument"),
-        "getex" => Some("RW and UPDATE because it changes the TTL"),
+        "getex" | "hgetex" => Some("RW and UPDATE because it changes the TTL"),
+        "xadd" => Some("UPDATE instead of INSERT because of the optional trimming feature"),
         _ => None,
     }
 }
@@ -108,7 +122,7 @@ fn describe_key(key: &KeySpec, notes: Option<&str>, reply: &mut Replies<'_>) {
     reply.map(2);
     reply.bulk(b"type");
     match key.find {
-        FindKeys::After { word } => {
+        FindKeys::After { word } | FindKeys::FirstHalf { word } => {
             reply.bulk(b"keyword");
             reply.bulk(b"spec");
             reply.map(2);
@@ -139,6 +153,11 @@ fn describe_key(key: &KeySpec, notes: Option<&str>, reply: &mut Replies<'_>) {
                 reply,
                 &[("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit as i64)],
             );
+        }
+        FindKeys::FirstHalf { .. } => {
+            reply.bulk(b"range");
+            reply.bulk(b"spec");
+            numbers(reply, &[("lastkey", -1), ("keystep", 1), ("limit", 2)]);
         }
         FindKeys::After { .. } => {
             reply.bulk(b"range");

@@ -237,11 +237,13 @@ fn stats(call: &Call<'_>, lines: &mut Lines<'_>) {
     lines.put("rejected_connections", traffic.rejected.load(Relaxed));
     lines.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
     lines.put("expired_keys", shards.expired);
+    lines.put("expired_subkeys", shards.expired_fields);
     lines.put("evicted_keys", shards.evicted);
     lines.put("evicted_clients", 0);
     lines.put("keyspace_hits", shards.hits);
     lines.put("keyspace_misses", shards.misses);
     lines.zeros(&["pubsub_channels", "pubsub_patterns", "latest_fork_usec", "total_forks"]);
+    lines.zeros(&["migrate_cached_sockets"]);
     lines.zeros(&["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"]);
     lines.put("unexpected_error_replies", 0);
     lines.put("total_error_replies", server.counters.errors());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proto::{NodeId, Seq};
 
 use crate::effect::batch::{Batch, BatchKind};
-use crate::effect::{FieldOp, ListOp, Op, Payload, ScoreOp};
+use crate::effect::{FieldOp, ListOp, Op, Payload, ScoreOp, StreamOp};
 
 /// Effects of one origin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,12 +66,13 @@ impl Tally {
 }
 
 /// Every name of [`kind_name`].
-pub const KIND_NAMES: [&str; 32] = [
+pub const KIND_NAMES: [&str; 44] = [
     "assign",
     "assign-set",
     "assign-hash",
     "assign-zset",
     "assign-list",
+    "assign-stream",
     "reset",
     "delta",
     "delta-float",
@@ -86,6 +87,8 @@ pub const KIND_NAMES: [&str; 32] = [
     "field-remove",
     "field-delta",
     "field-delta-float",
+    "field-expire",
+    "field-lapse",
     "score-put",
     "score-add",
     "score-max",
@@ -95,6 +98,15 @@ pub const KIND_NAMES: [&str; 32] = [
     "list-remove",
     "list-set",
     "list-trim",
+    "stream-add",
+    "stream-remove",
+    "stream-trim",
+    "stream-set",
+    "group-set",
+    "group-drop",
+    "deliver",
+    "ack",
+    "consumer-drop",
     "flush",
     "swap",
     "bind",
@@ -108,10 +120,22 @@ pub fn kind_name(op: &Op<'_>) -> &'static str {
         Op::Assign { payload: Payload::Set(_), .. } => "assign-set",
         Op::Assign { payload: Payload::Hash(_), .. } => "assign-hash",
         Op::Assign { payload: Payload::ZSet(_), .. } => "assign-zset",
+        Op::Assign { payload: Payload::Stream(_), .. } => "assign-stream",
+        Op::Stream(StreamOp::Add { .. }) => "stream-add",
+        Op::Stream(StreamOp::Remove(_)) => "stream-remove",
+        Op::Stream(StreamOp::Trim { .. }) => "stream-trim",
+        Op::Stream(StreamOp::Set(_)) => "stream-set",
+        Op::Stream(StreamOp::GroupSet { .. }) => "group-set",
+        Op::Stream(StreamOp::GroupDrop { .. }) => "group-drop",
+        Op::Stream(StreamOp::Deliver(_)) => "deliver",
+        Op::Stream(StreamOp::Ack { .. }) => "ack",
+        Op::Stream(StreamOp::ConsumerDrop { .. }) => "consumer-drop",
         Op::Fields(FieldOp::Put(_)) => "field-put",
         Op::Fields(FieldOp::Remove(_)) => "field-remove",
         Op::Fields(FieldOp::Delta { .. }) => "field-delta",
         Op::Fields(FieldOp::DeltaFloat { .. }) => "field-delta-float",
+        Op::Fields(FieldOp::Expire(_)) => "field-expire",
+        Op::Fields(FieldOp::Lapse(_)) => "field-lapse",
         Op::Scores(ScoreOp::Put(_)) => "score-put",
         Op::Scores(ScoreOp::Add(_)) => "score-add",
         Op::Scores(ScoreOp::Max(_)) => "score-max",

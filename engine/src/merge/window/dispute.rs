@@ -8,11 +8,12 @@ use smallvec::SmallVec;
 
 use super::{Base, Window};
 use crate::effect::fork::fork_choice_cmp;
-use crate::effect::{Effect, Expiry, Op};
+use crate::effect::{Effect, Expiry, Members, Op};
 use crate::merge::causal::Meta;
 use crate::merge::elements::{self, Write};
 use crate::merge::text::{self, Update};
 use crate::number::parse_i64;
+use crate::state::stream::{Name, Part};
 use crate::state::table::Entry;
 use crate::state::value::{Item, Kind, Value, ValueRef};
 
@@ -178,20 +179,21 @@ impl Window {
     fn element_metas(&self, kind: Kind) -> impl Iterator<Item = &Meta> {
         let held = self.elements.of(kind).into_iter().flat_map(|held| held.values());
         let list = self.list.iter().filter(move |_| kind == Kind::List).flat_map(|list| list.metas());
-        held.flat_map(|element| element.writes.iter().map(|write| &write.0)).chain(list)
+        let writes = held.flat_map(|element| element.writes.iter().filter(|write| write.1.makes()));
+        writes.map(|write| &write.0).chain(list)
     }
 
     /// Of the elements that the effect names, the values that its own lost to or won over.
-    fn lost_elements(&self, id: EffectId, op: &Op<'_>, out: &mut Vec<Dispute>) {
+    fn lost_elements(&self, id: EffectId, op: &Op<'_>, hlc: Hlc, out: &mut Vec<Dispute>) {
         let Some(held) = elements::kind_of(op).and_then(|kind| self.elements.of(kind)) else { return };
-        elements::each_change(op, &mut |name, _| {
+        elements::each_change(op, hlc, &mut |name, _| {
             let Some(element) = held.get(name) else { return };
             let puts = || element.writes.iter().filter_map(|(m, w)| Some((m, put(w)?)));
             let Some(latest) = puts().max_by(|a, b| fork_choice_cmp(a.0.rank(), b.0.rank())) else { return };
             let side = |(meta, item): (&Meta, &Item)| Side {
                 id: meta.id,
                 hlc: meta.hlc,
-                text: format!("{} {}", shown(name), render_item(item)),
+                text: render_element(name, item),
             };
             for lost in puts().filter(|p| p.1 != latest.1 && (p.0.id == id || latest.0.id == id)) {
                 out.push(Dispute { rule: Rule::Element, winner: side(latest), loser: side(lost) });
@@ -242,7 +244,7 @@ impl Window {
         &self,
         before: &HiddenList,
         id: EffectId,
-        op: &Op<'_>,
+        effect: &Effect<'_>,
         entry: &Entry<'_>,
     ) -> Vec<Dispute> {
         let news = self.hidden(entry).into_iter().filter(|now| {
@@ -261,7 +263,7 @@ impl Window {
             loser: self.side(hidden.loser, entry, hidden.rule == Rule::Ttl),
         };
         let mut disputes: Vec<Dispute> = news.map(dispute).collect();
-        self.lost_elements(id, op, &mut disputes);
+        self.lost_elements(id, &effect.op, effect.hlc, &mut disputes);
         disputes
     }
 
@@ -339,18 +341,31 @@ fn render_expiry(expiry: Expiry) -> String {
     expiry.ms().map_or_else(|| "expires never".into(), |ms| format!("expires at {ms} ms"))
 }
 
-/// The value that an effect on an element put there.
+/// The value that an effect on an element put there, if a client would miss it.
 fn put(write: &Write) -> Option<&Item> {
     match write {
+        Write::Put(Item::Stream(part)) if !matches!(part, Part::Entry(_)) => None,
         Write::Put(item) => Some(item),
         _ => None,
     }
 }
 
+fn render_element(name: &[u8], item: &Item) -> String {
+    match Name::decode(name) {
+        Some(Name::Entry(id)) if matches!(item, Item::Stream(_)) => format!("{id} {}", render_item(item)),
+        _ => format!("{} {}", shown(name), render_item(item)),
+    }
+}
+
 fn render_item(item: &Item) -> String {
     match item {
+        Item::Stream(Part::Entry(fields)) => match Members::decode(&mut &fields[..]) {
+            Some(fields) => fields.iter().map(shown).collect::<Vec<_>>().join(" "),
+            None => shown(fields),
+        },
+        Item::Stream(_) => "part of a stream".into(),
         Item::Member => "member".into(),
-        Item::Field(bytes) => shown(bytes),
+        Item::Field(bytes, _) => shown(bytes),
         Item::Score(score) => format!("score {score}"),
     }
 }

@@ -1,9 +1,12 @@
 //! A window as bytes, for checkpoints.
 
+mod parts;
+
 use proto::varint;
 use smallvec::SmallVec;
 
-use super::{Base, Root, Window};
+use self::parts::{put_part, put_stream_write, take_part, take_stream_write};
+use super::{Base, Lapsed, Root, Window};
 use crate::effect::{BitsOp, Expiry, RegistersOp};
 use crate::hyperloglog;
 use crate::image::bytes::{Fields, put_expiry, put_id, put_u64, put_value};
@@ -21,6 +24,7 @@ const BASE_EXPIRY: u8 = 8;
 /// Elements of other kinds than sets follow those of sets.
 const MORE_ELEMENTS: u8 = 16;
 const LIST: u8 = 32;
+const LAPSED: u8 = 64;
 
 const DELTA: u8 = 1;
 const DELTA_FLOAT: u8 = 2;
@@ -32,10 +36,14 @@ const PUT: u8 = 8;
 const ADD: u8 = 9;
 const MAX: u8 = 10;
 const MIN: u8 = 11;
+const STREAM_WRITE: u8 = 12;
+const EXPIRE: u8 = 13;
 
 const MEMBER: u8 = 1;
 const FIELD: u8 = 2;
 const SCORE: u8 = 3;
+const PART: u8 = 4;
+const ENDING_FIELD: u8 = 5;
 
 impl Window {
     /// Appends everything there is to know.
@@ -47,7 +55,8 @@ impl Window {
                 | flag(matches!(self.base, Base::Live(_)), BASE)
                 | flag(self.base_expiry.is_some(), BASE_EXPIRY)
                 | flag(self.elements.0.iter().any(|g| g.kind != Kind::Set), MORE_ELEMENTS)
-                | flag(self.list.is_some(), LIST),
+                | flag(self.list.is_some(), LIST)
+                | flag(self.lapsed.is_some(), LAPSED),
         );
         put_u64(out, self.latest.0);
         put_id(out, self.last);
@@ -103,6 +112,13 @@ impl Window {
         if let Some(list) = &self.list {
             list.encode(out);
         }
+        if let Some(lapsed) = &self.lapsed {
+            varint::put(out, lapsed.len() as u64);
+            for (field, ms) in lapsed.iter() {
+                varint::put_bytes(out, field);
+                varint::put(out, *ms);
+            }
+        }
     }
 
     /// Reads what [`Window::encode`] wrote.
@@ -122,6 +138,7 @@ impl Window {
             roots: SmallVec::new(),
             updates: Vec::new(),
             elements: Elements::default(),
+            lapsed: None,
             list: None,
             explicit: flags & EXPLICIT != 0,
             split: flags & SPLIT != 0,
@@ -169,6 +186,13 @@ impl Window {
         if flags & LIST != 0 {
             window.list = Some(Box::new(ListWindow::decode(fields, &mut shared)?));
         }
+        if flags & LAPSED != 0 {
+            let mut lapsed = Lapsed::default();
+            for _ in 0..fields.count()? {
+                lapsed.insert(fields.bytes()?.into(), fields.varint()?);
+            }
+            window.lapsed = Some(Box::new(lapsed));
+        }
         Some(window)
     }
 }
@@ -177,13 +201,22 @@ fn put_item(out: &mut Vec<u8>, item: Option<&Item>) {
     match item {
         None => out.push(0),
         Some(Item::Member) => out.push(MEMBER),
-        Some(Item::Field(value)) => {
+        Some(Item::Field(value, Expiry::NEVER)) => {
             out.push(FIELD);
+            varint::put_bytes(out, value);
+        }
+        Some(Item::Field(value, end)) => {
+            out.push(ENDING_FIELD);
+            put_expiry(out, *end);
             varint::put_bytes(out, value);
         }
         Some(Item::Score(score)) => {
             out.push(SCORE);
             put_u64(out, score.to_bits());
+        }
+        Some(Item::Stream(part)) => {
+            out.push(PART);
+            put_part(out, part);
         }
     }
 }
@@ -192,8 +225,13 @@ fn take_item(fields: &mut Fields<'_>) -> Option<Option<Item>> {
     Some(match fields.u8()? {
         0 => None,
         MEMBER => Some(Item::Member),
-        FIELD => Some(Item::Field(fields.bytes()?.into())),
+        FIELD => Some(Item::Field(fields.bytes()?.into(), Expiry::NEVER)),
+        ENDING_FIELD => {
+            let end = fields.expiry()?;
+            Some(Item::Field(fields.bytes()?.into(), end))
+        }
         SCORE => Some(Item::Score(fields.score()?)),
+        PART => Some(Item::Stream(take_part(&mut fields.0)?)),
         _ => return None,
     })
 }
@@ -207,6 +245,10 @@ fn put_write(out: &mut Vec<u8>, write: &Write) {
         Write::Add(n) => number(ADD, *n),
         Write::Max(n) => number(MAX, *n),
         Write::Min(n) => number(MIN, *n),
+        Write::Expire(end) => {
+            out.push(EXPIRE);
+            put_expiry(out, *end);
+        }
         Write::Put(item) => {
             out.push(PUT);
             put_item(out, Some(item));
@@ -219,6 +261,10 @@ fn put_write(out: &mut Vec<u8>, write: &Write) {
             out.push(DELTA_FLOAT);
             out.extend_from_slice(&n.to_bytes());
         }
+        Write::Stream(write) => {
+            out.push(STREAM_WRITE);
+            put_stream_write(out, write);
+        }
     }
 }
 
@@ -230,6 +276,8 @@ fn take_write(fields: &mut Fields<'_>) -> Option<Write> {
         ADD => Write::Add(fields.score()?),
         MAX => Write::Max(fields.score()?),
         MIN => Write::Min(fields.score()?),
+        STREAM_WRITE => Write::Stream(take_stream_write(&mut fields.0)?),
+        EXPIRE => Write::Expire(fields.expiry()?),
         _ => return None,
     })
 }

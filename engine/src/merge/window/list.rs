@@ -37,7 +37,8 @@ impl Window {
         hidden: bool,
         fold: impl FnOnce(&mut ListWindow, &mut ListValue),
     ) {
-        let in_place = !self.explicit && entry.kind().is_none_or(|kind| kind == Kind::List);
+        let in_place = !self.explicit
+            && entry.kind().map_or_else(|| self.elements.is_empty(), |kind| kind == Kind::List);
         if !in_place && !hidden {
             self.make_explicit(entry);
         }

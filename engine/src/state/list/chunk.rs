@@ -1,10 +1,13 @@
 //! A piece of a list: some elements in order, with their names beside them.
 //!
 //! ```text
-//! data: (length varint, bytes) of each live element | spans: the names of all, live and dead
+//! data: (length varint, bytes) of each live element | spans: the names of all, live and dead | tail: where the last span begins
 //! span: len << 5 | down << 4 | by seq << 3 | same node << 2 | state, varint | [node u64 LE] | seq, zigzag varint against the
 //!       span before | index varint
+//! tail: 0 when there is one span; else offset u16 LE among the spans, what it is written against (node u64 LE, seq u64 LE), 1
 //! ```
+//! A change rewrites the spans next to its place; those farther on stay as they are.
+//!
 //! A *dead* element keeps its name and place for a time, without its bytes; the state says in which of two generations it
 //! died.
 
@@ -58,6 +61,17 @@ pub struct Item<'a> {
     pub value: &'a [u8],
     pub life: Life,
 }
+
+/// Where the last span begins among the spans, and the node and seq that it is written against.
+#[derive(Clone, Copy, Default)]
+struct Tail {
+    at: usize,
+    before: (u64, u64),
+}
+
+const TAIL_LEN: usize = 19;
+/// Spans that a change at one place rewrites: the one before it, its own and two more.
+const AROUND: usize = 4;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -145,10 +159,50 @@ impl Chunk {
         &self.bytes[..self.data_len as usize]
     }
 
+    /// `None` without a span.
+    fn tail(&self) -> Option<Tail> {
+        if self.bytes.len() == self.data_len as usize {
+            return None;
+        }
+        let Some((bytes, 1)) = self.bytes.split_last().map(|(last, rest)| (rest, *last)) else {
+            return Some(Tail::default());
+        };
+        let (bytes, seq) = bytes.split_last_chunk::<8>()?;
+        let (bytes, node) = bytes.split_last_chunk::<8>()?;
+        let (_, at) = bytes.split_last_chunk::<2>()?;
+        let before = (u64::from_le_bytes(*node), u64::from_le_bytes(*seq));
+        Some(Tail { at: u16::from_le_bytes(*at).into(), before })
+    }
+
+    fn put_tail(&mut self, tail: Tail) {
+        if tail.at == 0 {
+            return self.bytes.push(0);
+        }
+        self.bytes.extend_from_slice(&(tail.at as u16).to_le_bytes());
+        self.bytes.extend_from_slice(&tail.before.0.to_le_bytes());
+        self.bytes.extend_from_slice(&tail.before.1.to_le_bytes());
+        self.bytes.push(1);
+    }
+
+    /// Where the spans end in the bytes.
+    fn spans_end(&self) -> usize {
+        match self.bytes.last() {
+            _ if self.bytes.len() == self.data_len as usize => self.bytes.len(),
+            Some(1) => self.bytes.len() - TAIL_LEN,
+            _ => self.bytes.len() - 1,
+        }
+    }
+
     pub fn spans(&self) -> impl Iterator<Item = Span> + '_ {
-        let mut rest = &self.bytes[self.data_len as usize..];
+        let mut rest = &self.bytes[self.data_len as usize..self.spans_end()];
         let mut before = (0, 0);
         std::iter::from_fn(move || take_span(&mut rest, &mut before))
+    }
+
+    /// The last span.
+    pub fn last_span(&self) -> Option<Span> {
+        let Tail { at, mut before } = self.tail()?;
+        take_span(&mut &self.bytes[self.data_len as usize + at..self.spans_end()], &mut before)
     }
 
     /// Values of the live elements.
@@ -237,14 +291,75 @@ impl Chunk {
         live
     }
 
-    fn edit_spans(&mut self, edit: impl FnOnce(&mut Spans)) {
-        let mut spans: Spans = self.spans().collect();
-        edit(&mut spans);
-        self.bytes.truncate(self.data_len as usize);
-        let mut before = (0, 0);
-        for span in &spans {
+    /// Writes spans from a place among them on, and the tail.
+    fn put_spans(&mut self, from: Tail, spans: &[Span]) {
+        self.bytes.truncate(self.data_len as usize + from.at);
+        let (mut before, mut tail) = (from.before, None);
+        for span in spans {
+            tail = Some(Tail { at: self.bytes.len() - self.data_len as usize, before });
             put_span(&mut self.bytes, span, &mut before);
         }
+        if let Some(tail) = tail {
+            self.put_tail(tail);
+        }
+    }
+
+    /// The span before the one that holds a place, or that one if it is the first; and the place of its first element.
+    fn span_before(&self, place: usize) -> (Tail, usize) {
+        let all = &self.bytes[self.data_len as usize..self.spans_end()];
+        let (mut rest, mut here, mut at) = (all, Tail::default(), 0);
+        let (mut from, mut first) = (here, at);
+        loop {
+            let mut before = here.before;
+            match take_span(&mut rest, &mut before).map(|span| span.ids.len as usize) {
+                Some(len) if place >= at + len => {
+                    (from, first) = (here, at);
+                    at += len;
+                    here = Tail { at: all.len() - rest.len(), before };
+                }
+                _ => return (from, first),
+            }
+        }
+    }
+
+    /// Changes the spans around a place, which may be the end. `edit` gets some of them, and the place among their elements; it
+    /// may be asked twice.
+    fn edit_spans(&mut self, place: usize, edit: impl Fn(&mut Spans, usize)) {
+        let (base, end) = (self.data_len as usize, self.spans_end());
+        let tail = self.tail().unwrap_or_default();
+        let (from, first) = if place == self.total() {
+            (tail, place - self.last_span().map_or(0, |last| last.ids.len as usize))
+        } else {
+            self.span_before(place)
+        };
+        let mut spans = Spans::new();
+        let (mut rest, mut before) = (&self.bytes[base + from.at..end], from.before);
+        while spans.len() < AROUND
+            && let Some(span) = take_span(&mut rest, &mut before)
+        {
+            spans.push(span);
+        }
+        let left = rest.len();
+        if left == 0 {
+            edit(&mut spans, place - first);
+            return self.put_spans(from, &spans);
+        }
+        let anchor = spans.last().map(|span| span.ids.first);
+        edit(&mut spans, place - first);
+        if spans.last().map(|span| span.ids.first) != anchor {
+            // What follows is written against the last of them.
+            let mut spans: Spans = self.spans().collect();
+            edit(&mut spans, place);
+            return self.put_spans(Tail::default(), &spans);
+        }
+        let mut written = Vec::with_capacity(64);
+        let mut before = from.before;
+        spans.iter().for_each(|span| put_span(&mut written, span, &mut before));
+        let (start, stop) = (base + from.at, end - left);
+        let shifted = tail.at + written.len() - (stop - start);
+        self.bytes.truncate(end);
+        self.bytes.splice(start..stop, written);
+        self.put_tail(Tail { at: shifted, ..tail });
     }
 
     /// Room for more bytes, without doubling: most chunks are small and stay so.
@@ -272,7 +387,7 @@ impl Chunk {
 
     fn put_data(&mut self, at: usize, value: &[u8]) {
         let head = varint_len(value.len());
-        self.grow(head + value.len() + 12);
+        self.grow(head + value.len() + 16);
         let old = self.bytes.len();
         self.bytes.resize(old + head + value.len(), 0);
         self.bytes.copy_within(at..old, at + head + value.len());
@@ -305,9 +420,8 @@ impl Chunk {
             self.put_data(at, value);
             self.live += 1;
         }
-        self.total += 1;
-        let append = place + 1 == self.total();
-        self.edit_spans(|spans| {
+        let append = place == self.total();
+        self.edit_spans(place, |spans, place| {
             if append {
                 return push_id(spans, id, life);
             }
@@ -327,6 +441,7 @@ impl Chunk {
             }
             *spans = edited;
         });
+        self.total += 1;
     }
 
     /// Marks a live element dead, dropping its bytes.
@@ -346,7 +461,7 @@ impl Chunk {
             self.cut_data(start, end);
             self.live -= 1;
         }
-        self.edit_spans(|spans| {
+        self.edit_spans(place, |spans, place| {
             let mut edited = Spans::new();
             let mut at = 0;
             for span in spans.iter() {
@@ -388,10 +503,7 @@ impl Chunk {
             push_id(&mut spans, item.id, life);
         }
         chunk.data_len = chunk.bytes.len() as u32;
-        let mut before = (0, 0);
-        for span in &spans {
-            put_span(&mut chunk.bytes, span, &mut before);
-        }
+        chunk.put_spans(Tail::default(), &spans);
         chunk.bytes.shrink_to_fit();
         chunk
     }
@@ -417,7 +529,7 @@ fn push_span(spans: &mut Spans, span: Span) {
 }
 
 /// Appends elements `from..to` of a span, joined to the last one where their names follow.
-fn push_part(spans: &mut Spans, span: &Span, from: u32, to: u32) {
+pub(super) fn push_part(spans: &mut Spans, span: &Span, from: u32, to: u32) {
     if from >= to {
         return;
     }

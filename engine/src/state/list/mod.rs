@@ -14,7 +14,7 @@ use proto::{EffectId, varint};
 use crate::effect::Members;
 use crate::effect::lists::{ElementId, IdRun};
 use crate::image::bytes::Fields;
-use chunk::{Chunk, Spans, push_id, take_span};
+use chunk::{Chunk, Spans, push_id, push_part, take_span};
 pub use chunk::{Item, Life, Span};
 pub use cursor::Cursor;
 
@@ -360,7 +360,16 @@ impl ListValue {
     }
 
     pub fn last_id(&self) -> Option<ElementId> {
-        self.id(self.len().checked_sub(1)?)
+        match self.last_span() {
+            Some(Span { ids, life: Life::Live }) => Some(ids.at(ids.len - 1)),
+            _ => self.id(self.len().checked_sub(1)?),
+        }
+    }
+
+    /// The last span, of live or dead elements.
+    fn last_span(&self) -> Option<Span> {
+        let block = self.blocks() - 1;
+        self.chunk((block, self.chunks_of(block) - 1))?.last_span()
     }
 
     /// The first of all elements is alive.
@@ -370,9 +379,15 @@ impl ListValue {
 
     /// The last of all elements is alive.
     pub fn ends_live(&self) -> bool {
-        let block = self.blocks() - 1;
-        let last = self.chunk((block, self.chunks_of(block) - 1));
-        last.and_then(|c| c.spans().last()).is_some_and(|s| s.life == Life::Live)
+        self.last_span().is_some_and(|s| s.life == Life::Live)
+    }
+
+    /// Some element, alive or dead, came from another list: it may come to stand elsewhere.
+    pub fn has_moved(&self) -> bool {
+        let chunks =
+            (0..self.blocks()).flat_map(|block| (0..self.chunks_of(block)).map(move |chunk| (block, chunk)));
+        let mut spans = chunks.filter_map(|place| self.chunk(place)).flat_map(Chunk::spans);
+        spans.any(|span| span.ids.first.index == ElementId::MOVED)
     }
 
     /// Live values from number `start` on.
@@ -419,7 +434,11 @@ impl ListValue {
                 return Some(found);
             }
         }
-        let (mut front, mut back) = ((0, 0), self.end().chunk_place());
+        let end = self.end();
+        if self.last_span().is_some_and(|last| last.ids.at(last.ids.len - 1) == id) {
+            return Some(Pos { item: end.item - 1, ..end });
+        }
+        let (mut front, mut back) = ((0, 0), end.chunk_place());
         while front <= back {
             if let Some(found) = look(front).or_else(|| look(back)) {
                 return Some(found);
@@ -557,17 +576,26 @@ impl ListValue {
     /// Names of the live elements from number `start` on, as runs.
     pub fn runs(&self, start: usize, count: usize) -> Vec<IdRun> {
         let mut spans = Spans::new();
-        if count > 0
-            && let Some(pos) = self.place(start)
+        let (block, chunk, mut skip) = self.chunk_of_live(start).unwrap_or((self.blocks(), 0, 0));
+        let (mut place, mut left) = ((block, chunk), count);
+        while left > 0
+            && let Some(chunk) = self.chunk(place)
         {
-            let mut cursor = self.cursor(pos);
-            let mut left = count;
-            while left > 0 {
-                let Some((_, item)) = cursor.next() else { break };
-                if item.life == Life::Live {
-                    push_id(&mut spans, item.id, Life::Live);
-                    left -= 1;
+            for span in chunk.spans().filter(|span| span.life == Life::Live) {
+                let len = span.ids.len as usize;
+                let (from, to) = (skip.min(len), len.min(skip + left));
+                skip -= from;
+                if from < to {
+                    push_part(&mut spans, &span, from as u32, to as u32);
+                    left -= to - from;
                 }
+                if left == 0 {
+                    break;
+                }
+            }
+            place.1 += 1;
+            if place.1 >= self.chunks_of(place.0) {
+                place = (place.0 + 1, 0);
             }
         }
         spans.into_iter().map(|span| span.ids).collect()

@@ -435,6 +435,9 @@ impl Shard {
                     *expires += 1;
                     dues.push((ms, (world.hash_of)(entry.key()), db));
                 }
+                if let Some(ms) = entry.first_field_end_ms() {
+                    dues.push((ms, (world.hash_of)(entry.key()), db));
+                }
             });
         }
         self.due = dues.into_iter().map(std::cmp::Reverse).collect();

@@ -360,6 +360,42 @@ impl<'t> Entry<'t> {
         Expiry::at_ms(unsafe { self.room().cast::<u64>().read_unaligned() })
     }
 
+    /// Has reads see the value as of a moment. False when there is none, or nothing of it is left then.
+    #[inline]
+    pub fn show_at(&mut self, now_ms: u64) -> bool {
+        match self.kind() {
+            None => false,
+            Some(Kind::Hash) if !self.expiry().reached(now_ms) => {
+                self.boxed_mut().is_none_or(|value| value.show_at(now_ms))
+            }
+            Some(_) => !self.expiry().reached(now_ms),
+        }
+    }
+
+    /// When nothing is left of the value: at its expiry, or when all fields of a hash have ended.
+    #[inline]
+    pub fn end(&self) -> Expiry {
+        let expiry = self.expiry();
+        if self.kind() != Some(Kind::Hash) {
+            return expiry;
+        }
+        match self.value() {
+            Some(ValueRef::Hash(hash)) => {
+                hash.last_end_ms().map_or(expiry, |ms| expiry.min(Expiry::at_ms(ms)))
+            }
+            _ => expiry,
+        }
+    }
+
+    /// When the first field of a hash ends, ms.
+    #[inline]
+    pub fn first_field_end_ms(&self) -> Option<u64> {
+        match (self.kind() == Some(Kind::Hash)).then(|| self.value())?? {
+            ValueRef::Hash(hash) => hash.first_end_ms(),
+            _ => None,
+        }
+    }
+
     /// Replaces value and expiry by a string. Inline when it fits the room.
     pub fn set_string(&mut self, bytes: &[u8], expiry: Expiry) {
         let at = if expiry == Expiry::NEVER { 0 } else { 8 };

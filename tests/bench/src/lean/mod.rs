@@ -19,7 +19,7 @@ use crate::usage::{Usage, thread_cpu_ns};
 
 use connection::Connection;
 use requests::Requests;
-pub use requests::{Workload, new_key};
+pub use requests::{RANGES, Workload, new_key};
 
 const STALL_SECONDS: u64 = 30;
 const POLL: Duration = Duration::from_millis(100);

@@ -13,8 +13,8 @@ pub struct Counted {
     pub nulls: usize,
 }
 
-/// Counts the replies of commands that answer with one line or one bulk string each: all that the load sends.
-/// Any other reply is refused.
+/// Counts the replies of commands that answer with a line, a bulk string, or an array of bulk strings: all that the load sends. Any
+/// other reply is refused.
 #[inline]
 pub fn count(input: &[u8], limit: usize) -> Result<Counted, BenchError> {
     let mut counted = Counted::default();
@@ -39,6 +39,10 @@ pub fn count(input: &[u8], limit: usize) -> Result<Counted, BenchError> {
                 }
                 Some(bytes) => end + 1 + bytes + 2,
             },
+            b'*' => match array_length(rest, end)? {
+                Some(length) => length,
+                None => break,
+            },
             _ => return Err(malformed(rest)),
         };
         if length > rest.len() {
@@ -59,6 +63,21 @@ pub fn first_error(mut input: &[u8]) -> Option<String> {
         input = &input[consumed..];
     }
     None
+}
+
+/// The bytes of an array of bulk strings whose first line ends at `end`; `None` while it is not whole.
+fn array_length(bytes: &[u8], end: usize) -> Result<Option<usize>, BenchError> {
+    let count = bulk_length(&bytes[1..end])?.ok_or_else(|| malformed(bytes))?;
+    let mut at = end + 1;
+    for _ in 0..count {
+        let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) else { return Ok(None) };
+        if rest[0] != b'$' {
+            return Err(malformed(rest));
+        }
+        let Some(end) = rest.iter().position(|byte| *byte == b'\n') else { return Ok(None) };
+        at += end + 1 + bulk_length(&rest[1..end])?.ok_or_else(|| malformed(rest))? + 2;
+    }
+    Ok((at <= bytes.len()).then_some(at))
 }
 
 /// `None` for the null's `-1`.
@@ -85,12 +104,13 @@ fn malformed(bytes: &[u8]) -> BenchError {
 mod tests {
     use super::*;
 
-    const REPLIES: &[u8] = b"+OK\r\n$4\r\na\r\nb\r\n:12\r\n$-1\r\n-ERR no\r\n+PONG\r\n$0\r\n\r\n";
+    const REPLIES: &[u8] =
+        b"+OK\r\n$4\r\na\r\nb\r\n:12\r\n$-1\r\n-ERR no\r\n+PONG\r\n$0\r\n\r\n*2\r\n$1\r\na\r\n$0\r\n\r\n*0\r\n";
 
     #[test]
     fn all_reply_shapes_of_the_load_are_counted() {
         let counted = count(REPLIES, 100).unwrap();
-        assert_eq!(counted, Counted { replies: 7, consumed: REPLIES.len(), errors: 1, nulls: 1 });
+        assert_eq!(counted, Counted { replies: 9, consumed: REPLIES.len(), errors: 1, nulls: 1 });
         assert_eq!(first_error(REPLIES).as_deref(), Some("ERR no"));
         assert_eq!(first_error(b"+OK\r\n:1\r\n"), None);
     }
@@ -101,7 +121,7 @@ mod tests {
             let front = count(&REPLIES[..cut], 100).unwrap();
             assert!(front.consumed <= cut);
             let back = count(&REPLIES[front.consumed..], 100).unwrap();
-            assert_eq!(front.replies + back.replies, 7, "cut at {cut}");
+            assert_eq!(front.replies + back.replies, 9, "cut at {cut}");
             assert_eq!(front.errors + back.errors, 1);
         }
     }

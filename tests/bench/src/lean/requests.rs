@@ -6,6 +6,8 @@ const VALUE_BYTES: usize = 32;
 const MSET_KEYS: usize = 10;
 const SETS: u64 = 10_000;
 const MEMBERS: u64 = 1_000_000;
+/// Collections that are read whole.
+pub const RANGES: u64 = 1000;
 /// Walks all residues of any modulus of the form 10^n that is larger, in an order with no locality.
 const STRIDE: u64 = 618_033_988_749;
 const NEW_KEYS: u64 = 1_000_000_000_000;
@@ -33,6 +35,23 @@ pub enum Workload {
     Zadd,
     /// As [`Workload::Zadd`], small increments.
     Zincrby,
+    /// Values into ten thousand lists.
+    Lpush,
+    Rpush,
+    /// RPUSH to ten thousand lists in turn, scattered.
+    FillLists,
+    /// From the lists of [`Workload::FillLists`] in turn: as many requests as it had find something.
+    Lpop,
+    /// The hundred elements of one of a thousand lists.
+    Lrange,
+    /// The fifty fields of one of a thousand hashes.
+    Hgetall,
+    /// The hundred members of one of a thousand sorted sets.
+    Zrange,
+    /// Of two sets of ten thousand members, with a hundred in common.
+    Sinter,
+    /// Of two sorted sets of ten thousand members, with half of them in common.
+    Zunionstore,
     /// Four GETs to one SET.
     Mixed {
         keys: u64,
@@ -113,6 +132,26 @@ impl Requests {
                 let start = Template::command(name, 3).key("zset:", Draw::Random(SETS));
                 vec![start.key("", Draw::Random(scores)).key("member:", Draw::Random(MEMBERS))]
             }
+            Workload::Lpush => vec![Template::command("LPUSH", 2).key("list:", Draw::Random(SETS)).value()],
+            Workload::Rpush => vec![Template::command("RPUSH", 2).key("list:", Draw::Random(SETS)).value()],
+            Workload::FillLists => {
+                vec![Template::command("RPUSH", 2).key("pop:", Draw::Scattered(SETS)).value()]
+            }
+            Workload::Lpop => vec![Template::command("LPOP", 1).key("pop:", Draw::Scattered(SETS))],
+            Workload::Lrange => {
+                let start = Template::command("LRANGE", 3).key("elements:", Draw::Random(RANGES));
+                vec![start.word("0").word("99")]
+            }
+            Workload::Hgetall => vec![Template::command("HGETALL", 1).key("fields:", Draw::Random(RANGES))],
+            Workload::Zrange => {
+                let start = Template::command("ZRANGE", 3).key("members:", Draw::Random(RANGES));
+                vec![start.word("0").word("99")]
+            }
+            Workload::Sinter => vec![Template::command("SINTER", 2).word("inter:a").word("inter:b")],
+            Workload::Zunionstore => {
+                let start = Template::command("ZUNIONSTORE", 4).word("union").word("2");
+                vec![start.word("union:a").word("union:b")]
+            }
             Workload::Mixed { keys } => {
                 first_percent = 80;
                 vec![get(keys), set("key:", Draw::Random(keys))]
@@ -166,6 +205,12 @@ impl Template {
         self.bytes.extend_from_slice(format!("${}\r\n{prefix}", prefix.len() + DIGITS).as_bytes());
         self.numbers.push((self.bytes.len(), draw));
         self.bytes.extend_from_slice(b"000000000000\r\n");
+        self
+    }
+
+    /// A word that is always the same.
+    fn word(mut self, word: &str) -> Template {
+        self.bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
         self
     }
 
@@ -264,6 +309,15 @@ mod tests {
             assert_eq!(new_key(5 + at as u64).as_bytes(), key);
         }
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 1000);
+    }
+
+    #[test]
+    fn lists_are_popped_in_turn_as_they_were_filled() {
+        let (mut fill, mut pop) = (Requests::new(Workload::FillLists, 7), Requests::new(Workload::Lpop, 7));
+        let filled: HashSet<Vec<u8>> = (0..SETS).map(|_| one(&mut fill).swap_remove(1)).collect();
+        let popped: HashSet<Vec<u8>> = (0..SETS).map(|_| one(&mut pop).swap_remove(1)).collect();
+        assert_eq!((filled.len() as u64, &filled), (SETS, &popped));
+        assert_eq!(one(&mut Requests::new(Workload::Lrange, 7))[2..], [b"0".to_vec(), b"99".to_vec()]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub enum Metric {
     CpuPerRequest,
     P50,
     P99,
+    /// The longest of all waits.
+    Longest,
     BytesPerKey,
     Growth,
     /// Something over what it is compared with.
@@ -28,6 +30,7 @@ impl Metric {
             Metric::CpuPerRequest => reading.cpu_ns,
             Metric::P50 => reading.p50_us,
             Metric::P99 => reading.p99_us,
+            Metric::Longest => reading.longest_us,
             Metric::BytesPerKey => reading.bytes_per_key,
             Metric::Growth => reading.growth,
             Metric::Times => reading.times,
@@ -45,8 +48,10 @@ impl Metric {
             Metric::PerSecond => format!("{}/s", scaled(value)),
             Metric::PerCpuSecond => format!("{}/cpu-s", scaled(value)),
             Metric::CpuPerRequest => format!("{value:.0} ns"),
-            Metric::P50 | Metric::P99 if value >= 1000.0 => format!("{:.1} ms", value / 1000.0),
-            Metric::P50 | Metric::P99 => format!("{value:.0} µs"),
+            Metric::P50 | Metric::P99 | Metric::Longest if value >= 1000.0 => {
+                format!("{:.1} ms", value / 1000.0)
+            }
+            Metric::P50 | Metric::P99 | Metric::Longest => format!("{value:.0} µs"),
             Metric::BytesPerKey => format!("{value:.0} B"),
             Metric::Growth => format!("{:.1} %", value * 100.0),
             Metric::Times => format!("{value:.3} times"),

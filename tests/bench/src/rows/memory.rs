@@ -70,7 +70,8 @@ fn run(bench: &Bench, recorder: &mut Recorder) -> Result<(), BenchError> {
     })
 }
 
-fn settled_bytes(server: &Server) -> Result<u64, BenchError> {
+/// Resident memory once it does not change.
+pub(super) fn settled_bytes(server: &Server) -> Result<u64, BenchError> {
     let mut bytes = resident_bytes(server.pid())?;
     for _ in 0..SETTLE_READS_MAX {
         thread::sleep(SETTLED);

@@ -2,13 +2,16 @@
 
 mod disk;
 mod durability;
+mod freeing;
 mod index;
 pub mod line;
 mod memory;
 mod reactors;
 mod replication;
 mod scan;
+mod small;
 mod throughput;
+mod types;
 mod wide;
 
 use std::collections::BTreeMap;
@@ -52,11 +55,14 @@ pub struct Group {
 fn all() -> Vec<Group> {
     vec![
         throughput::group(),
+        types::group(),
         durability::everysec_group(),
         durability::always_group(),
         durability::log_cost_group(),
         reactors::group(),
         memory::group(),
+        small::group(),
+        freeing::group(),
         scan::group(),
         index::group(),
         disk::bytes_group(),

@@ -1,12 +1,12 @@
-//! A hash's fields, compact while small.
+//! Fields with values, compact while small.
 //!
 //! Few short fields are packed bytes in order of arrival; others an open-addressing table in hash order, one allocation for a
 //! field with its value. As in Redis, a hash that left the packed form does not go back.
 
 use proto::varint;
 
-use super::hash_table::{HashTable, Record};
-use super::limits;
+use crate::state::hash_table::{HashTable, Record};
+use crate::state::limits;
 
 /// A field and its value in one allocation: field length varint, field, value.
 #[derive(Clone, Debug)]
@@ -60,32 +60,15 @@ enum Repr {
 
 /// Distinct fields, each with a value.
 #[derive(Clone, Debug)]
-pub struct HashValue(Repr);
+pub struct FieldValues(Repr);
 
-impl Default for HashValue {
+impl Default for FieldValues {
     fn default() -> Self {
-        HashValue(Repr::Packed { bytes: Vec::new(), count: 0 })
+        FieldValues(Repr::Packed { bytes: Vec::new(), count: 0 })
     }
 }
 
-impl PartialEq for HashValue {
-    fn eq(&self, other: &Self) -> bool {
-        let mut same = self.len() == other.len();
-        self.for_each(|field, value| same &= other.get(field) == Some(value));
-        same
-    }
-}
-
-impl HashValue {
-    /// Of fields and values in turn.
-    pub fn from_pairs<'a>(mut pairs: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut hash = HashValue::default();
-        while let (Some(field), Some(value)) = (pairs.next(), pairs.next()) {
-            hash.put(field, value);
-        }
-        hash
-    }
-
+impl FieldValues {
     pub fn len(&self) -> usize {
         match &self.0 {
             Repr::Packed { count, .. } => *count as usize,
@@ -93,16 +76,8 @@ impl HashValue {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// What OBJECT ENCODING of Redis 7.0 says.
-    pub fn encoding(&self) -> &'static str {
-        match &self.0 {
-            Repr::Packed { .. } => "listpack",
-            Repr::Table(_) => "hashtable",
-        }
+    pub fn is_packed(&self) -> bool {
+        matches!(self.0, Repr::Packed { .. })
     }
 
     /// Bytes out of line, in blocks of the allocator; fields of a table by the mean of `samples` of them (0 = all).
@@ -119,10 +94,6 @@ impl HashValue {
             Repr::Packed { bytes, .. } => packed(bytes).find(|p| p.field == field).map(|p| p.value),
             Repr::Table(table) => table.find(field).map(|pair| pair.split().1),
         }
-    }
-
-    pub fn contains(&self, field: &[u8]) -> bool {
-        self.get(field).is_some()
     }
 
     /// Sets a field. True when it was not there.
@@ -209,7 +180,7 @@ impl HashValue {
         }
     }
 
-    /// As [`super::set::SetValue::scan`].
+    /// As [`crate::state::set::SetValue::scan`].
     pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], &[u8])) -> u64 {
         match &self.0 {
             Repr::Table(table) => table.scan(cursor, count, &mut |pair| {
@@ -254,7 +225,7 @@ mod tests {
     fn agrees_with_a_tree_through_both_encodings() {
         let mut state = 5u64;
         for kind in 0..3u64 {
-            let (mut hash, mut model) = (HashValue::default(), BTreeMap::new());
+            let (mut hash, mut model) = (FieldValues::default(), BTreeMap::new());
             for _ in 0..6000 {
                 state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
                 let n = state >> 33;
@@ -271,19 +242,19 @@ mod tests {
             let mut all = BTreeMap::new();
             hash.for_each(|f, v| _ = all.insert(f.to_vec(), v.to_vec()));
             assert_eq!(all, model);
-            assert_eq!(hash.encoding(), if kind == 0 { "listpack" } else { "hashtable" });
+            assert_eq!(hash.is_packed(), kind == 0);
         }
     }
 
     #[test]
     fn long_values_and_many_fields_leave_the_packed_form() {
-        let mut hash = HashValue::default();
+        let mut hash = FieldValues::default();
         (0..512).for_each(|n| _ = hash.put(n.to_string().as_bytes(), &[b'v'; 64]));
-        assert_eq!(hash.encoding(), "listpack");
+        assert!(hash.is_packed());
         hash.put(b"x", b"");
-        assert_eq!(hash.encoding(), "hashtable");
-        let mut hash = HashValue::default();
+        assert!(!hash.is_packed());
+        let mut hash = FieldValues::default();
         hash.put(b"f", &[b'v'; 65]);
-        assert_eq!(hash.encoding(), "hashtable");
+        assert!(!hash.is_packed());
     }
 }
