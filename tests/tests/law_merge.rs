@@ -279,9 +279,9 @@ impl World {
 
     fn hand_over(&mut self, at: usize, index: usize) {
         let bytes = self.batches[index].bytes.clone();
-        let origin = Batch::parse(&bytes).expect("whole").header.origin;
+        let peer = self.nodes[(at + 1) % self.nodes.len()].engine.node();
         let node = &self.nodes[at];
-        node.engine.batch(origin, &bytes, 0).expect("a good batch is taken");
+        node.engine.batch(peer, &bytes, 0).expect("a good batch is taken");
         // What is shown now is what counts as delivered.
         let shown = node.engine.frontier();
         for (i, carried) in self.batches.iter().enumerate() {
@@ -295,7 +295,8 @@ impl World {
     /// Acks travel behind the effects they speak of; here: only once the receiver has those.
     fn acknowledge(&mut self, from: usize, to: usize) {
         let ack = self.nodes[from].engine.ack();
-        let peer = self.nodes[from].engine.node();
+        let (peer, known) = (self.nodes[from].engine.node(), self.nodes[from].engine.members());
+        self.nodes[to].engine.informed(peer, &known);
         self.nodes[to].engine.acked(peer, &ack, 0);
         self.nodes[to].engine.prune_step();
     }

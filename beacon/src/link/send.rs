@@ -38,8 +38,8 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
     let mut cursors = Cursors::new(own.node, unasked);
     let begun = Instant::now();
     let mut acks = AckPacer::new(own.node);
-    // The Hello told the members first.
-    let mut told: Vec<Member> = shared.replica.members();
+    // The Hello told some; who was met since is not known there.
+    let mut told: Vec<Member> = Vec::new();
     // Told again after the Hello: it may have changed since.
     let mut told_evictions = 0;
     let (mut group, mut out) = (Vec::new(), Vec::new());
@@ -89,11 +89,15 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
         if let Some(ack) = due {
             out.clear();
             // Before the ack, always: who counts it knows of everyone who was a member when what it says was shown. A new member
-            // that takes over our checkpoint relies on nobody having settled more without counting it.
+            // that takes over our checkpoint relies on nobody having settled more without counting it. And the ack is made anew:
+            // it was to be made knowing everyone who is told.
             let members = shared.replica.members();
             if members != told {
                 frame::put_members(&mut out, &members);
                 told = members;
+                acks.renew();
+                stream.write_all(&out).await?;
+                continue;
             }
             frame::put_ack(&mut out, &ack);
             stream.write_all(&out).await?;

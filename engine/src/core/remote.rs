@@ -284,6 +284,7 @@ impl Engine {
             return Err(ReplicaError::Log(LogError::Dropped(log.begins_at()).to_string()));
         }
         self.stats.rebuilds.fetch_add(1, Relaxed);
+        self.lending.outdate(self.checkpoints.last().map_or(0, |last| last.number));
         // Nobody sees the state in between.
         let mut shards: AllShards<'_> = self.shards.iter().map(|s| s.lock()).collect();
         self.end_turn().map_err(|e| ReplicaError::Log(e.to_string()))?;
@@ -485,9 +486,15 @@ impl Replica for Engine {
             drop(shards);
         }
         let mut peers = self.peers.lock();
+        let before = peers.members.iter().find(|m| m.directory == member.directory).map(|m| m.node);
         peers.stability.learn(member);
         if !note_member(&mut peers.members, member) {
             return false;
+        }
+        if let Some(before) = before.filter(|node| *node != member.node) {
+            // What others have of it is in what they ack; what is still on its way from it is nobody's.
+            peers.superseded.insert(before);
+            peers.horizon.forget(before);
         }
         self.note_level(&peers);
         let mut frame = Vec::new();
@@ -498,6 +505,10 @@ impl Replica for Engine {
             let _ = log.append(&frame);
         }
         true
+    }
+
+    fn informed(&self, peer: NodeId, members: &[Member]) {
+        self.peers.lock().stability.informed(peer, members);
     }
 
     fn position(&self) -> Position {
@@ -530,6 +541,7 @@ impl Replica for Engine {
         if standing.is_level() && merged_there {
             standing = Standing::Behind { stranger: false };
         }
+        self.peers.lock().heard.up(peer.node, &position.shown, now_ms);
         match standing {
             Standing::Behind { stranger } => {
                 self.withholding.fetch_or(stranger, Relaxed);
@@ -539,7 +551,6 @@ impl Replica for Engine {
                 let mut peers = self.peers.lock();
                 peers.nack.peer_up(peer.node, &position.shown);
                 peers.nack.place(peer.node, near);
-                peers.heard.up(peer.node, &position.shown, now_ms);
             }
             Standing::Apart => {}
         }
@@ -670,6 +681,9 @@ impl Replica for Engine {
         let shown = self.shown.lock().clone();
         let offer = {
             let mut peers = self.peers.lock();
+            if peers.superseded.contains(&peer) {
+                return Ok(Received::Duplicate);
+            }
             let reached: Frontier = [(batch.header.origin, batch.header.last())].into_iter().collect();
             peers.nack.announced(peer, &reached);
             peers.nack.brought(peer, now_ms);
@@ -690,10 +704,18 @@ impl Replica for Engine {
             }
             Offer::Ready => {}
         }
+        // A checkpoint is being fetched already then: the link that brings it is to stay.
+        let known = self.unmergeable.lock().is_some();
         let shown = self.show_with_held(batch.bytes);
         self.tell_ready();
         self.progressed();
-        shown.map(|batches| Received::Shown { batches })
+        match shown {
+            Err(ReplicaError::Unmergeable(_)) if known => {
+                self.stats.dropped_batches.fetch_add(1, Relaxed);
+                Ok(Received::Dropped)
+            }
+            shown => shown.map(|batches| Received::Shown { batches }),
+        }
     }
 
     fn acked(&self, peer: NodeId, ack: &Ack, _now_ms: u64) {

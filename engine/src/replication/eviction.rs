@@ -58,6 +58,11 @@ impl Eviction {
         }
     }
 
+    /// True when more than counts is shown: by a node that came from the evicted one, and was no member yet for the others.
+    pub fn is_exceeded(&self, shown: &Frontier) -> bool {
+        self.cut.as_ref().is_some_and(|cut| self.nodes.iter().any(|node| shown.seq(*node) > cut.seq(*node)))
+    }
+
     /// Says for `directory` what it has shown, of incarnations that it did not speak of yet. True when that is news.
     pub fn fence(&mut self, directory: u64, shown: &Frontier) -> bool {
         let incarnations = self.nodes.len() as u64;
@@ -138,6 +143,20 @@ impl Evictions {
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Eviction> {
         self.0.values_mut()
+    }
+
+    /// Whose evictions a member closes: its own, those of whoever it evicted before they were closed, and nobody's (0), when a node
+    /// took itself out.
+    pub fn closed_by(&self, directory: u64) -> BTreeSet<u64> {
+        let mut closes: BTreeSet<u64> = [0, directory].into_iter().collect();
+        loop {
+            let heirs = self.0.values().filter(|e| closes.contains(&e.by)).map(|e| e.directory);
+            let more: BTreeSet<u64> = heirs.filter(|gone| !closes.contains(gone)).collect();
+            if more.is_empty() {
+                return closes;
+            }
+            closes.extend(more);
+        }
     }
 
     /// True when there was news.
@@ -254,6 +273,16 @@ mod tests {
         assert!(here.fence(1, &at(&[(90, 99), (91, 1)])));
         assert!(here.close(&members));
         assert_eq!(here.cut, Some(at(&[(90, 3), (91, 4)])));
+    }
+
+    #[test]
+    fn who_evicts_an_evictor_closes_what_it_left_open() {
+        let mut all = Evictions::default();
+        for (gone, by) in [(9, 1), (1, 2), (2, 3), (8, 4)] {
+            all.add(&Eviction::new(gone, by, Hlc(5), BTreeSet::new()));
+        }
+        assert_eq!(all.closed_by(3), [0, 1, 2, 3, 9].into_iter().collect());
+        assert_eq!(all.closed_by(5), [0, 5].into_iter().collect());
     }
 
     #[test]

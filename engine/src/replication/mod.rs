@@ -120,6 +120,9 @@ pub trait Replica: Send + Sync {
     /// A member was named by a peer or by itself. Returns true when it was news.
     fn learn(&self, member: &Member) -> bool;
 
+    /// `peer` said whom it knows; what it acks from then on it acks knowing them. Told before [`Replica::learn`] of each.
+    fn informed(&self, _peer: NodeId, _members: &[Member]) {}
+
     /// What we say of ourselves at the handshake.
     fn position(&self) -> Position;
 

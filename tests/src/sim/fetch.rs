@@ -1,11 +1,13 @@
 //! NACKs and their answers: asked of a peer over an open link, answered in pieces cut anywhere, given up when nothing comes.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use beacon::frame;
+use beacon::{Linked, frame};
 use engine::replication::{Fetch, Replica, SeqRange};
 use proto::{NodeId, Seq};
 
+use super::link::SimLink;
 use super::world::{Event, World};
 use super::{MS, SECOND, Us};
 use crate::random::Random;
@@ -50,6 +52,7 @@ impl World {
         let engine = process.engine.clone();
         let mut due: Vec<Fetch> = Vec::new();
         engine.step(now / 1000, &mut due);
+        self.close_links_to_evicted(slot);
         for fetch in due {
             let link = self.slots[slot].process.as_ref().and_then(|p| p.registry.link(fetch.peer).cloned());
             match link {
@@ -58,6 +61,21 @@ impl World {
             }
         }
         self.schedule_step(slot, now + self.plan.step);
+    }
+
+    /// Whoever is evicted is told so, once this node knows it.
+    fn close_links_to_evicted(&mut self, slot: usize) {
+        let Some(process) = &mut self.slots[slot].process else { return };
+        let (engine, version) = (process.engine.clone(), process.engine.evictions_version());
+        if std::mem::replace(&mut process.evictions, version) == version {
+            return;
+        }
+        let gone = |link: &&Arc<SimLink>| engine.is_evicted(Linked::peer(&***link).directory);
+        let links: Vec<_> = process.registry.links().filter(gone).map(|l| (l.conn, l.side)).collect();
+        links.into_iter().for_each(|(conn, side)| self.close_evicted(conn, side));
+        self.look(slot);
+        self.wake_senders(slot);
+        self.notice_broken_log(slot);
     }
 
     fn ask(&mut self, slot: usize, conn: u64, side: usize, ranges: Vec<SeqRange>) {

@@ -200,6 +200,10 @@ impl Replica for Memory {
         news
     }
 
+    fn informed(&self, peer: NodeId, members: &[Member]) {
+        self.state().stability.informed(peer, members);
+    }
+
     fn position(&self) -> Position {
         Position { shown: self.frontier(), ..Position::default() }
     }

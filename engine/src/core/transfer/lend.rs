@@ -25,6 +25,8 @@ struct State {
     lent: Option<Lent>,
     /// A newer checkpoint than this was asked for.
     older_than: Option<u64>,
+    /// Checkpoints up to this number are of no use to others.
+    stale: u64,
 }
 
 struct Lent {
@@ -34,6 +36,13 @@ struct Lent {
 }
 
 impl Lending {
+    /// The state was worked out again, for something that was written beside the base of this checkpoint: who has no more than it and
+    /// the log after it cannot do that.
+    pub fn outdate(&self, number: u64) {
+        let mut state = self.0.lock();
+        state.stale = state.stale.max(number);
+    }
+
     /// The manifest whose files and log have to stay, as of `now_ms`.
     pub fn pinned(&self, now_ms: u64) -> Option<Arc<Manifest>> {
         let mut state = self.0.lock();
@@ -57,7 +66,10 @@ impl Engine {
         let pinned = self.lending.pinned(now_ms);
         let last = self.checkpoints.last();
         let mut state = self.lending.0.lock();
-        let fits = |manifest: &Arc<Manifest>| log.bytes_since(manifest.from) <= LOG_BYTES_MAX;
+        let stale = state.stale;
+        let fits = |manifest: &Arc<Manifest>| {
+            manifest.number > stale && log.bytes_since(manifest.from) <= LOG_BYTES_MAX
+        };
         let newer = |manifest: &Arc<Manifest>| state.older_than.is_some_and(|n| manifest.number > n);
         let manifest = match (pinned.filter(fits), last) {
             (Some(pinned), _) => pinned,
