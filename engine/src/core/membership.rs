@@ -175,19 +175,19 @@ impl Engine {
             let Membership { evictions, incarnations, .. } = &mut *membership;
             let all: BTreeSet<u64> =
                 members.into_iter().chain([own]).filter(|d| !evictions.contains(*d)).collect();
-            let closes = evictions.closed_by(own);
+            let (closes, others) = (evictions.closed_by(own), evictions.others());
             for eviction in evictions.iter_mut() {
                 if let Some(known) = incarnations.get(&eviction.directory) {
                     let before = eviction.nodes.len();
                     eviction.nodes.extend(known);
                     changed |= eviction.nodes.len() > before;
                 }
-                if eviction.fence(own, &shown) {
+                if eviction.fence(own, &shown, others) {
                     changed = true;
                     fenced.extend(&eviction.nodes);
                 }
                 if closes.contains(&eviction.by) {
-                    changed |= eviction.close(&all);
+                    changed |= eviction.close(&all, others);
                 }
             }
         }
@@ -205,7 +205,18 @@ impl Engine {
             }
         }
         self.let_go(&shown);
+        self.settle_withholding();
         Ok(())
+    }
+
+    /// What is written here is withheld while a member cannot merge it; not for the sake of one that was evicted.
+    pub(super) fn settle_withholding(&self) {
+        let strange_to = self.peers.lock().strange_to.clone();
+        let withholds = self.was_evicted() || strange_to.iter().any(|directory| !self.is_evicted(*directory));
+        if self.withholding.swap(withholds, Relaxed) && !withholds {
+            // Whoever was to lend a checkpoint is gone.
+            self.borrowing().active.store(false, Relaxed);
+        }
     }
 
     /// Whoever is evicted, with all that counts of it shown here, is waited for no longer.
@@ -319,7 +330,7 @@ impl Engine {
             let state = match evictions.get(member.directory) {
                 Some(eviction) if eviction.forgotten => continue,
                 Some(eviction) => {
-                    waits_for = eviction.waits_for(&all).into_iter().copied().collect();
+                    waits_for = eviction.waits_for(&all, evictions.others()).into_iter().copied().collect();
                     if eviction.cut.is_some() { "evicted" } else { "evicting" }
                 }
                 None if !acked.contains(&member.directory) => "joining",

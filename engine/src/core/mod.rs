@@ -82,6 +82,8 @@ pub(crate) struct Peers {
     /// Other members, one per data directory.
     pub members: Vec<Member>,
     pub stability: Stability,
+    /// Directories of those that settled what we never saw, and cannot merge what is written here: until one of them lends a checkpoint.
+    pub strange_to: BTreeSet<u64>,
     /// Incarnations that are over: nothing more is taken of their processes.
     pub superseded: BTreeSet<NodeId>,
     /// What each peer said last of itself.

@@ -541,11 +541,17 @@ impl Replica for Engine {
         if standing.is_level() && merged_there {
             standing = Standing::Behind { stranger: false };
         }
-        self.peers.lock().heard.up(peer.node, &position.shown, now_ms);
-        match standing {
-            Standing::Behind { stranger } => {
-                self.withholding.fetch_or(stranger, Relaxed);
+        {
+            let mut peers = self.peers.lock();
+            peers.heard.up(peer.node, &position.shown, now_ms);
+            match standing {
+                Standing::Behind { stranger: true } => _ = peers.strange_to.insert(peer.directory),
+                _ => _ = peers.strange_to.remove(&peer.directory),
             }
+        }
+        self.settle_withholding();
+        match standing {
+            Standing::Behind { .. } => {}
             Standing::Level | Standing::Ahead { .. } => {
                 let near = self.own.read().region == peer.region;
                 let mut peers = self.peers.lock();

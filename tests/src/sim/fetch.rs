@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use beacon::{Linked, frame};
-use engine::replication::{Fetch, Replica, SeqRange};
+use engine::replication::{Fetch, Replica, ReplicaError, SeqRange};
 use proto::{NodeId, Seq};
 
 use super::link::SimLink;
@@ -117,7 +117,7 @@ impl World {
         let Some(engine) = self.engine(from) else { return };
         let travel = self.network.travel(from, to);
         let Some(run) = self.fetches.get_mut(&fetch) else { return };
-        let mut out = Vec::new();
+        let (mut out, mut dropped) = (Vec::new(), false);
         let mut over = run.random.below(1000) < cut_per_mille;
         if !over {
             match run.turns.pop_front() {
@@ -138,10 +138,16 @@ impl World {
                             }
                         }
                         Ok(_) => {}
+                        Err(ReplicaError::Dropped(_)) => dropped = true,
                         Err(_) => over = true,
                     }
                 }
             }
+        }
+        if dropped {
+            // Judged anew, the peer fetches a checkpoint.
+            let (conn, side) = (run.conn, 1 - run.side);
+            return self.close_end(conn, side, true);
         }
         let ready = run.pieces.back().map_or(0, |p| p.0).max(now + travel);
         let idle = run.pieces.is_empty();
@@ -170,6 +176,7 @@ impl World {
             return self.at(now + 150 * MS, Event::Piece { fetch });
         }
         let Some(link) = asker.link().cloned() else { return };
+        let (conn, side) = (run.conn, run.side);
         let Some(run) = self.fetches.get_mut(&fetch) else { return };
         run.heard_at = now;
         let Some((_, Some(mut piece))) = run.pieces.pop_front() else { return self.end_fetch(fetch) };
@@ -185,12 +192,15 @@ impl World {
                 let group: Vec<u8> = run.rest.drain(..whole).collect();
                 self.deliver(slot, &link, &group)
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.to_string().into()),
         };
         self.look(slot);
         if let Err(error) = taken {
             self.note(|| format!("n{slot} gives an answer up: {error}"));
             self.end_fetch(fetch);
+            if error.begins_again {
+                self.close_end(conn, side, true);
+            }
         } else if let Some(next) = next {
             self.at(next.max(now), Event::Piece { fetch });
         }

@@ -4,6 +4,7 @@
 //! messages of a stream arrive in order or not at all, a gone end is noticed by a goodbye or by silence.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -123,6 +124,33 @@ struct Outbox {
     wanted: BTreeSet<NodeId>,
     reaches_due: bool,
     wanted_due: bool,
+}
+
+/// A batch was not taken.
+#[derive(Debug)]
+pub struct Refusal {
+    text: String,
+    /// The link is to be judged anew.
+    pub begins_again: bool,
+}
+
+impl From<String> for Refusal {
+    fn from(text: String) -> Self {
+        Refusal { text, begins_again: false }
+    }
+}
+
+impl From<ReplicaError> for Refusal {
+    fn from(error: ReplicaError) -> Self {
+        let begins_again = matches!(error, ReplicaError::Unmergeable(_));
+        Refusal { text: error.to_string(), begins_again }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 pub enum EndState {
@@ -582,7 +610,7 @@ impl World {
                 .ok_or_else(|| "an incomplete frame".to_owned())?;
             rest = &rest[bytes..];
             match frame {
-                Frame::Batches(group) => self.deliver(slot, link, &group)?,
+                Frame::Batches(group) => self.deliver(slot, link, &group).map_err(|refusal| refusal.text)?,
                 Frame::Ack(ack) => {
                     if ack.hlc.ms() > self.wall_ms(slot) + hello::AHEAD_MS_MAX {
                         return Err("the clock of the peer is ahead".into());
@@ -681,15 +709,15 @@ impl World {
     }
 
     /// As `beacon::link::deliver`.
-    pub fn deliver(&mut self, slot: usize, link: &SimLink, group: &[u8]) -> Result<(), String> {
+    pub fn deliver(&mut self, slot: usize, link: &SimLink, group: &[u8]) -> Result<(), Refusal> {
         let Some(engine) = self.engine(slot) else { return Ok(()) };
         engine.stamps_until(self.wall_ms(slot) + hello::AHEAD_MS_MAX);
         let (mut shown, mut waits, mut result) = (false, false, Ok(()));
         for batch in frame::batches(group) {
             let received = batch
                 .as_ref()
-                .map_err(|e| e.to_string())
-                .and_then(|b| engine.batch(link.peer.node, b, self.now / 1000).map_err(|e| e.to_string()));
+                .map_err(|e| e.to_string().into())
+                .and_then(|b| engine.batch(link.peer.node, b, self.now / 1000).map_err(Refusal::from));
             self.note(|| {
                 let header = batch.ok().and_then(|b| parse_header(b).ok());
                 let ids = header.map(|h| format!("{}:{}..{}", h.origin, h.first, h.last()));

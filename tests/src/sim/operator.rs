@@ -19,7 +19,7 @@ impl World {
             self.decide_late(slot);
         }
         if self.plan.operator {
-            let lost: Vec<u64> = self.lost.iter().copied().collect();
+            let lost: BTreeSet<u64> = self.lost.union(&self.unknown()).copied().collect();
             lost.into_iter().for_each(|directory| self.evict(directory));
         }
         self.at(self.now + LOOK_EVERY, Event::Operate);
@@ -89,8 +89,12 @@ impl World {
         }
     }
 
-    /// Directories that some machine has now, or is going to have.
-    pub fn directories(&self) -> BTreeSet<u64> {
-        self.slots.iter().filter_map(|slot| slot.directory).collect()
+    /// Members that no machine is, when all of them run: what an evicted node was going to be, if its directory was lost before.
+    fn unknown(&self) -> BTreeSet<u64> {
+        let running: Option<BTreeSet<u64>> =
+            self.slots.iter().map(|slot| Some(slot.process.as_ref()?.engine.member().directory)).collect();
+        let listed = self.engine(self.plan.evictor).map(|engine| engine.members()).unwrap_or_default();
+        let listed = listed.into_iter().map(|member| member.directory);
+        running.map_or_else(BTreeSet::new, |running| listed.filter(|d| !running.contains(d)).collect())
     }
 }

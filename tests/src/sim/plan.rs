@@ -140,6 +140,8 @@ impl Plan {
         if r.index(2) == 0 {
             self.retention_bytes = [0, 2_000, 20_000][r.index(3)];
             self.checkpoint_bytes = [0, 3_000, 12_000, 60_000][r.index(4)];
+            // Who waits for the checkpoint of a member that is lost goes on once that one is evicted.
+            self.operator = true;
             self.absent_bytes = [0, 0, 0, 4_000, 20_000][r.index(5)];
         }
         if self.slots.len() > 2 && r.index(4) == 0 {

@@ -219,6 +219,11 @@ fn read_batch(disk: &dyn Disk, id: u64, offset: u64) -> Result<Option<(Vec<u8>, 
 pub enum LateError {
     #[error("there is no late set {0}")]
     Unknown(u64),
+    #[error(
+        "what is next in late set {0} may come back from a member that has it: wait until all members are linked, or evict those \
+         that are lost"
+    )]
+    Awaited(u64),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
@@ -320,7 +325,10 @@ impl Engine {
     /// Replays a set from where it was left, up to about `budget` effects. Returns how many were written, and whether that was all of
     /// it; then the set is gone.
     pub fn late_replay(&self, id: u64, turn: &Turn, budget: u64) -> Result<(u64, bool), LateError> {
-        self.replay_late(id, turn, budget, &|_| true)
+        match self.replay_late(id, turn, budget, &|effect| self.is_nobodys(effect))? {
+            (0, false) => Err(LateError::Awaited(id)),
+            done => Ok(done),
+        }
     }
 
     /// The same, up to the first batch that `due` says is not.

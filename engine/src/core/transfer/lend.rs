@@ -1,6 +1,7 @@
 //! Lending the last checkpoint and the log after it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::Mutex;
 
@@ -62,6 +63,9 @@ impl Engine {
     /// Offers the last checkpoint with the log up to its end now; `None` while a newer one is being taken: ask again soon.
     pub(in crate::core) fn lend(&self) -> Result<Option<Loan>, ReplicaError> {
         let log = self.log().ok_or_else(|| ReplicaError::Loan("this node keeps no log".into()))?;
+        if self.withholding.load(Relaxed) {
+            return Err(ReplicaError::Loan("this node is to take over another's state itself".into()));
+        }
         let now_ms = self.lending_ms();
         let pinned = self.lending.pinned(now_ms);
         let last = self.checkpoints.last();

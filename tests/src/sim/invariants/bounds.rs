@@ -1,12 +1,15 @@
 //! Memory is bounded: what waits in the horizon while the run goes, and nothing at all once everything is stable everywhere.
 
 use engine::core::MemberStatus;
+use engine::replication::Replica;
 
 use crate::sim::fault::FaultKind;
 use crate::sim::workload::FAMILIES;
 use crate::sim::world::World;
 use crate::sim_disk::Stop;
 
+/// More than a loan waits for whoever borrows (ms).
+const LOAN_MS: u64 = 120_000;
 /// A segment is longer than it should be by one batch at most (bytes).
 const LONGEST_BATCH: u64 = 8_000;
 
@@ -36,6 +39,11 @@ pub fn shortened(world: &mut World) {
         return;
     }
     for slot in 0..world.slots.len() {
+        // Loans that nobody reads from run out.
+        let later_ms = world.wall_ms(slot) + LOAN_MS;
+        if let Some(engine) = world.engine(slot) {
+            engine.tick(later_ms);
+        }
         // The second ends the segment that the first began in.
         for _ in 0..2 {
             world.checkpoint(slot, u64::MAX);

@@ -62,13 +62,22 @@ pub fn took_over(world: &mut World, slot: usize) {
         let Some(origin) = world.ledger.origins.get(&node) else { continue };
         let missing = (shown.seq(node).0 + 1..=seq.0).map(Seq).find(|seq| {
             let id = EffectId::new(node, *seq);
-            !world.ledger.late.contains(&id) && !is_bind(origin, id)
+            let kept = world.ledger.late.contains(&id) || is_bind(origin, id);
+            // Of what others wrote it may have had no more than a checkpoint.
+            !kept && (own(node) || !is_held(world, slot, id))
         });
         if let Some(seq) = missing {
             let text = format!("n{slot} had {node}:{seq}, and neither shows it nor keeps it as late");
             return world.violate("membership", text);
         }
     }
+}
+
+/// Another machine has it, or its own lost it.
+fn is_held(world: &World, slot: usize, id: EffectId) -> bool {
+    let mut others = world.slots.iter().enumerate().filter(|(at, _)| *at != slot);
+    let kept = world.ledger.origins.get(&id.node).and_then(|origin| origin.kept);
+    others.any(|(_, other)| other.logged.contains(id)) || kept.is_some_and(|kept| kept < id.seq)
 }
 
 /// It closes a bundle and says nothing by itself.
