@@ -310,7 +310,7 @@ impl World {
         }
     }
 
-    fn refused(&mut self, slot: usize, by: usize) {
+    pub fn refused(&mut self, slot: usize, by: usize) {
         let now = self.now;
         if let Some(process) = &mut self.slots[slot].process {
             process.refusals += 1;
@@ -377,6 +377,7 @@ impl World {
                     self.apart(slot, other);
                     return false;
                 }
+                self.apart.remove(&(slot.min(other), slot.max(other)));
                 theirs.members.iter().for_each(|m| _ = engine.learn(m));
             }
             Admitted::AlreadyLinked => {

@@ -11,6 +11,8 @@ use crate::sim_disk::Stop;
 
 /// Between two looks at the cluster.
 const LOOK_EVERY: super::Us = SECOND;
+/// Two nodes that cannot be joined for so long are looked at.
+const APART_MAX: super::Us = 12 * SECOND;
 
 impl World {
     /// Somebody looks after everything.
@@ -72,10 +74,16 @@ impl World {
         self.notice_broken_log(slot);
     }
 
-    /// Each of the two has dropped log that the other never saw: one of them begins with an empty directory.
+    /// Each of the two has dropped log that the other never saw. If others do not bring it for long, one of them begins with an empty
+    /// directory.
     pub fn apart(&mut self, a: usize, b: usize) {
         let slot = a.max(b);
         self.note(|| format!("n{a} and n{b} are apart"));
+        self.refused(a, b);
+        let since = *self.apart.entry((a.min(b), slot)).or_insert(self.now);
+        if self.now - since < APART_MAX {
+            return;
+        }
         self.summary.apart += 1;
         if !self.plan.may_come_apart() {
             return self.violate("membership", format!("n{a} and n{b} cannot be joined any more"));

@@ -152,6 +152,8 @@ pub struct World {
     pub conns: BTreeMap<u64, Conn>,
     pub fetches: BTreeMap<u64, FetchRun>,
     pub transfers: BTreeMap<u64, Transfer>,
+    /// Pairs of slots, the lower first, that cannot be joined, and since when.
+    pub apart: BTreeMap<(usize, usize), Us>,
     /// Data directories that are gone for good.
     pub lost: BTreeSet<u64>,
     /// And those that somebody took out.
@@ -184,6 +186,7 @@ impl World {
             conns: BTreeMap::new(),
             fetches: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            apart: BTreeMap::new(),
             lost: BTreeSet::new(),
             evicted: BTreeSet::new(),
             ledger: Ledger::default(),

@@ -18,11 +18,12 @@ use proto::{EffectId, Frontier, Hlc, NodeId};
 
 use super::incoming::Order;
 use super::install::{copy_unknown, read_file};
+use crate::commands::lists;
 use crate::core::remote::has_key;
 use crate::core::{Engine, Key, LockPlan, Turn, Unit, WriteRefused};
 use crate::disk::{Disk, DiskError};
 use crate::effect::batch::{Batch, HEADER_BYTES, parse_header};
-use crate::effect::{Effect, Op};
+use crate::effect::{Effect, Op, Payload};
 use crate::log::{Damage, Log, LogError, LogPosition};
 use crate::state::table::SHARDS;
 
@@ -443,6 +444,10 @@ impl Engine {
 /// Emits what an effect did on what is there now.
 fn again(unit: &mut Unit<'_>, key: &Key<'_>, op: &Op<'_>) {
     let op = match op {
+        Op::List(op) => return lists::list_op(unit, key, op),
+        Op::Assign { payload: Payload::List(list), expiry } => {
+            return lists::whole_list(unit, key, list, *expiry);
+        }
         // It was laid on a value that is not there any more.
         Op::Overlay { offset, bytes, .. } => {
             Op::Overlay { base: unit.overlay_base(key), offset: *offset, bytes }

@@ -74,7 +74,9 @@ impl Engine {
         let fits = |manifest: &Arc<Manifest>| {
             manifest.number > stale && log.bytes_since(manifest.from) <= LOG_BYTES_MAX
         };
-        let newer = |manifest: &Arc<Manifest>| state.older_than.is_some_and(|n| manifest.number > n);
+        let newer = |manifest: &Arc<Manifest>| {
+            manifest.number > stale && state.older_than.is_some_and(|n| manifest.number > n)
+        };
         let manifest = match (pinned.filter(fits), last) {
             (Some(pinned), _) => pinned,
             (None, Some(last)) if fits(&last) || newer(&last) => last,

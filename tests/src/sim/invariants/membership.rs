@@ -33,7 +33,9 @@ pub fn took_over(world: &mut World, slot: usize) {
     let Some(engine) = world.engine(slot) else { return };
     let shown = engine.frontier();
     let directory = world.slots[slot].directory;
-    let own = |node: NodeId| world.ledger.origins.get(&node).is_some_and(|o| Some(o.directory) == directory);
+    let of_it = world.ledger.origins.iter().filter(|(_, origin)| Some(origin.directory) == directory);
+    let own_nodes: BTreeSet<NodeId> = of_it.map(|(node, _)| *node).collect();
+    let own = |node: NodeId| own_nodes.contains(&node);
     let mut late: BTreeSet<EffectId> = BTreeSet::new();
     for set in engine.late_sets().unwrap_or_default() {
         match engine.late_effects(set.id, usize::MAX) {
