@@ -214,6 +214,7 @@ fn a_checkpoint_from_before_the_state_was_worked_out_again_is_not_lent() {
     let whole = b.engine.log().expect("a log").begins_at().0 == 0;
     assert!(whole);
     link(&b, &c);
+    assert!(Replica::lend(&*b.engine).expect("it will lend").is_none(), "there is none yet");
     b.checkpoint();
     c.send(&b);
     let mut d = Node::new(4);
@@ -267,6 +268,34 @@ fn early_writes_that_another_member_merged_are_not_done_again() {
     assert!(c.engine.late_sets().expect("reads").is_empty());
     assert_eq!(c.shown_of(&c), Seq(0), "nothing was done again");
     assert_eq!(c.engine.digest(NOW_MS).0, b.engine.digest(NOW_MS).0);
+}
+
+#[test]
+fn log_is_kept_while_a_checkpoint_is_borrowed() {
+    let (a, mut c) = (Node::new(1), Node::new(3));
+    link(&a, &c);
+    for n in 0..40 {
+        a.run(&format!("set key:{n} value"));
+    }
+    // Nobody is waited for: a member that was away begins behind.
+    let bounded = CheckpointPolicy { retention_bytes: 0, absent_bytes: 1, ..Default::default() };
+    for node in [&a, &c] {
+        node.engine.set_checkpoint_policy(bounded.clone());
+    }
+    a.checkpoint();
+    c.run("incrby counter 5");
+    assert_eq!(link(&c, &a), Standing::Behind { stranger: false });
+    let loan = Replica::lend(&*a.engine).expect("it lends").expect("it has one");
+    Replica::borrow(&*c.engine, &loan).expect("it begins");
+    for n in 0..40 {
+        c.run(&format!("set own:{n} value"));
+    }
+    c.checkpoint();
+    assert_eq!(c.engine.log().expect("a log").begins_at().0, 0);
+    a.lend(&mut c, 7);
+    for node in [&a, &c] {
+        assert_eq!(node.engine.db_len(0).0, if std::ptr::eq(node, &c) { 81 } else { 40 });
+    }
 }
 
 #[test]

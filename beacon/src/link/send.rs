@@ -64,8 +64,11 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
         }
         let now_ack = shared.replica.ack();
         let mut more = false;
-        // A peer that is ahead of nothing but our checkpoint takes everything over with it, and begins the link again.
-        let idle = matches!(link.standing(), Standing::Ahead { .. }) || shared.replica.withholds();
+        // A peer that lacks what only our checkpoint has takes everything over with it, and begins the link again; unless others
+        // have brought it what it lacked.
+        let lacks = || !link.said().shown.covers(&shared.replica.position().dropped);
+        let ahead = matches!(link.standing(), Standing::Ahead { .. }) && lacks();
+        let idle = ahead || shared.replica.withholds();
         for (origin, cursor) in cursors.iter_mut().filter(|_| !idle) {
             let newest = if origin == own.node { now_ack.own } else { now_ack.applied.seq(origin) };
             if newest <= *cursor {

@@ -481,7 +481,8 @@ impl World {
         let ack = engine.ack();
         let (mut more, mut unreadable) = (false, None);
         let withholds = engine.withholds();
-        let idle = matches!(end.standing, Standing::Ahead { .. }) || withholds;
+        let lacks = || !end.peer_shown.covers(&engine.position().dropped);
+        let idle = matches!(end.standing, Standing::Ahead { .. }) && lacks() || withholds;
         for (origin, cursor) in cursors.iter_mut().filter(|_| !idle) {
             let newest = if origin == engine.node() { ack.own } else { ack.applied.seq(origin) };
             if newest <= *cursor {
