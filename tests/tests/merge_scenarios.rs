@@ -208,3 +208,23 @@ fn what_is_alive_is_judged_by_the_clock_that_stamps_are_given_by() {
     assert_eq!((a.0, a.1), (b.0, b.1));
     assert_eq!(b.1, 2, "nothing was moved out of a key that had ended; what ends later than its stamp lives");
 }
+
+#[test]
+fn what_a_stranger_wrote_before_a_life_that_ended_stays_dead_when_all_is_worked_out_anew() {
+    let [a, b] = two();
+    run(&a, NOW_MS, "set k 1 px 50");
+    run(&a, NOW_MS + 100, "append k x");
+    send(&a, &b);
+    for at_ms in [NOW_MS + 200, NOW_MS + 300] {
+        acknowledge(&b, &a, at_ms);
+    }
+    run(&a, NOW_MS + 400, "set other 1");
+    // Its clock is behind, and it wrote before it met anybody.
+    let c = open(3);
+    run(&c, NOW_MS - 1000, "append k y");
+    introduce(&a, &c);
+    send(&c, &a);
+    send(&a, &c);
+    let at_ms = NOW_MS + 500;
+    assert_eq!(a.digest(at_ms).0, c.digest(at_ms).0);
+}

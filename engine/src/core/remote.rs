@@ -289,6 +289,8 @@ impl Engine {
         let mut shards: AllShards<'_> = self.shards.iter().map(|s| s.lock()).collect();
         self.end_turn().map_err(|e| ReplicaError::Log(e.to_string()))?;
         self.alone.store(false, Relaxed);
+        // What could not arrive any more may be what has arrived now.
+        self.closed_ms.store(0, Relaxed);
         let shown = self.forget(&mut shards);
         {
             let mut peers = self.peers.lock();
