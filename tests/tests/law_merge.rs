@@ -398,7 +398,7 @@ impl World {
                 .filter(|(_, e)| e.key == name.as_bytes() || matches!(e.op, Op::Flush { .. }))
                 .map(|(id, e)| Observed { id: *id, effect: e.clone(), past: self.pasts[id].clone() })
                 .collect();
-            let expected = oracle::value(&observed).filter(|(_, expiry)| !expiry.reached(node.now_ms));
+            let expected = oracle::value(&observed).filter(|(_, expiry)| !expiry.reached(turn.now_ms));
             let key = unit.key(name.as_bytes());
             let shown: Option<Value> = unit.value(&key).map(|v| v.to_value());
             let expiry = unit.expiry(&key);
@@ -429,7 +429,8 @@ impl World {
             }
             assert_eq!(self.delivered[at].len(), self.batches.len(), "node {at} has everything");
         }
-        let latest = self.nodes.iter().map(|n| n.now_ms).max().unwrap_or(0);
+        let seen_ms = |n: &Node| n.now_ms.max(n.engine.hlc().ms());
+        let latest = self.nodes.iter().map(seen_ms).max().unwrap_or(0);
         self.nodes.iter_mut().for_each(|n| n.now_ms = latest);
         for at in 0..self.nodes.len() {
             self.compare(at);
