@@ -86,9 +86,12 @@ fn borrower(lender: &Engine, cut: usize) -> SimDisk {
     let disk = SimDisk::new(2);
     let engine = open(&disk, 2, true).expect("a fresh directory opens");
     run(&engine, &["incrby counter 10", "set early x", "sadd members d", "setrange text 1 E"]);
-    let standing = engine.peer_up(&lender.member(), &lender.position(), 0);
+    let standing = engine.peer_up(&lender.member(), &engine.position(), &lender.position(), 0);
     assert_eq!(standing, Standing::Behind { stranger: true });
-    assert_eq!(lender.peer_up(&engine.member(), &engine.position(), 0), Standing::Ahead { stranger: true });
+    assert_eq!(
+        lender.peer_up(&engine.member(), &lender.position(), &engine.position(), 0),
+        Standing::Ahead { stranger: true }
+    );
     assert!(engine.withholds());
     run(lender, &["set key:5 later", "incrby counter 1"]);
     run(&engine, &["incrby counter 20"]);
@@ -102,7 +105,7 @@ fn borrower(lender: &Engine, cut: usize) -> SimDisk {
 /// Opens, meets the lender, and replays what was written early. `None` when the machine stopped.
 fn settle(disk: &SimDisk, seed: u64, lender: &Engine) -> Option<Arc<Engine>> {
     let engine = open(disk, seed, true)?;
-    engine.peer_up(&lender.member(), &lender.position(), 0);
+    engine.peer_up(&lender.member(), &engine.position(), &lender.position(), 0);
     while engine.late_step(&engine.turn(NOW_MS)).ok()? {}
     engine.end_turn().ok()?;
     engine.log()?.sync().ok()?;
@@ -153,7 +156,7 @@ fn a_start_that_installs_a_checkpoint_may_stop_anywhere() {
     assert!(!whole.names().iter().any(|n| n.starts_with("incoming") || n.starts_with("INCOMING")));
     assert!(!whole.names().iter().any(|n| n.starts_with("LATE")), "{:?}", whole.names());
     // The lender counts the new node, and merges what it wrote.
-    assert!(lender.peer_up(&engine.member(), &engine.position(), 0).is_level());
+    assert!(lender.peer_up(&engine.member(), &lender.position(), &engine.position(), 0).is_level());
     send(&engine, &lender);
     assert_eq!(lender.digest(NOW_MS).0, expected, "both show the same");
 
@@ -180,8 +183,8 @@ fn a_damaged_part_is_told_and_carried_again() {
     let lender = lender(&lent_disk);
     let disk = SimDisk::new(2);
     let engine = open(&disk, 2, true).expect("a fresh directory opens");
-    engine.peer_up(&lender.member(), &lender.position(), 0);
-    lender.peer_up(&engine.member(), &engine.position(), 0);
+    engine.peer_up(&lender.member(), &engine.position(), &lender.position(), 0);
+    lender.peer_up(&engine.member(), &lender.position(), &engine.position(), 0);
     let loan = loop {
         match Replica::lend(&*lender).expect("it lends") {
             Some(loan) => break loan,

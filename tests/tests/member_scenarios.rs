@@ -97,8 +97,8 @@ impl Node {
 
 fn link(a: &Node, b: &Node) -> Standing {
     let (at_a, at_b) = (a.engine.position(), b.engine.position());
-    b.engine.peer_up(&a.engine.member(), &at_a, 0);
-    a.engine.peer_up(&b.engine.member(), &at_b, 0)
+    b.engine.peer_up(&a.engine.member(), &at_b, &at_a, 0);
+    a.engine.peer_up(&b.engine.member(), &at_a, &at_b, 0)
 }
 
 fn three() -> [Node; 3] {

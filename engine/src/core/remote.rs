@@ -527,9 +527,8 @@ impl Replica for Engine {
         Position { shown, dropped, settled }
     }
 
-    fn peer_up(&self, peer: &Member, position: &Position, _now_ms: u64) -> Standing {
-        // Judged before the peer is a member: that ends solitude, and with it nothing of what we are.
-        let mut standing = judge(&self.position(), position);
+    fn peer_up(&self, peer: &Member, said: &Position, position: &Position, _now_ms: u64) -> Standing {
+        let mut standing = judge(said, position);
         if self.was_evicted() {
             standing = Standing::Behind { stranger: true };
         }

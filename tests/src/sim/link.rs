@@ -17,7 +17,7 @@ use beacon::hello::{self, Hello};
 use beacon::relay::{self, Peer, View};
 use beacon::{Admitted, Linked, SILENT};
 use engine::effect::batch::parse_header;
-use engine::replication::standing::Standing;
+use engine::replication::standing::{Position, Standing};
 use engine::replication::{Member, Received, Replica, ReplicaError};
 use proto::{Frontier, NodeId, Seq};
 
@@ -102,6 +102,8 @@ pub struct End {
     packer: Packer,
     told: Vec<Member>,
     told_evictions: u64,
+    /// What its Hello said of its log.
+    said: Position,
     /// Whether the log of each has what the other lacks.
     standing: Standing,
     /// What the peer says of itself.
@@ -172,6 +174,7 @@ impl End {
             packer: Packer::new(false),
             told: Vec::new(),
             told_evictions: 0,
+            said: Position::default(),
             standing: Standing::Level,
             reaches: BTreeSet::new(),
             peer_shown: Frontier::new(),
@@ -265,6 +268,7 @@ impl World {
             return self.drop_greeting(conn);
         }
         let Some(ours) = self.hello_of(from) else { return };
+        self.end(conn, 0, |end| end.said = ours.position.clone());
         let travel = self.network.travel(from, to);
         self.at(self.now + travel, Event::Hello { conn, side: 1, bytes: ours.encode() });
     }
@@ -304,6 +308,9 @@ impl World {
                 return self.close_end(conn, side, false);
             }
         };
+        if side == 1 {
+            self.end(conn, side, |end| end.said = ours.position.clone());
+        }
         if self.admit(conn, side, theirs) && side == 1 {
             let travel = self.network.travel(slot, other);
             self.at(self.now + travel, Event::Hello { conn, side: 0, bytes: ours.encode() });
@@ -329,6 +336,7 @@ impl World {
         let Some(process) = &mut self.slots[slot].process else { return false };
         let engine = process.engine.clone();
         let own = engine.member();
+        let said = self.conns[&conn].ends[side].said.clone();
         let peer_has = theirs.position.shown.seq(own.node);
         let ours = engine.ack().own;
         if peer_has > ours {
@@ -368,7 +376,7 @@ impl World {
                     }
                     self.close_end(old.conn, old.side, true);
                 }
-                standing = engine.peer_up(&link.peer, &theirs.position, now_ms);
+                standing = engine.peer_up(&link.peer, &said, &theirs.position, now_ms);
                 if standing == Standing::Apart {
                     if let Some(process) = &mut self.slots[slot].process {
                         process.registry.remove(&link);

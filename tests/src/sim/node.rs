@@ -48,6 +48,8 @@ pub struct Slot {
     pub interrupt_start: Option<u64>,
     /// A crash was ordered for the middle of an operation: how, and for how long.
     pub stop_in_operation: Option<(Stop, Us)>,
+    /// A peer's checkpoint was there at a start that may not have come to its end.
+    pub borrowed: bool,
     /// The data directory's id, once a node has opened it.
     pub directory: Option<u64>,
     /// What invariants remember of this directory.
@@ -162,6 +164,7 @@ impl Slot {
             doubted: false,
             interrupt_start: None,
             stop_in_operation: None,
+            borrowed: false,
             directory: None,
             watched: Watched::default(),
         }
@@ -209,7 +212,8 @@ impl World {
             at.disk.stop_at(operation);
         }
         let mut ids = random.clone();
-        let borrowed = at.disk.names().iter().any(|name| name == "INCOMING");
+        at.borrowed |= at.disk.names().iter().any(|name| name == "INCOMING");
+        let borrowed = at.borrowed;
         let opened = Engine::open(config, at.disk.mount(), &mut || ids.number() | 1);
         if at.disk.stopped() {
             drop(opened);
@@ -265,6 +269,7 @@ impl World {
         let directory = engine.log().map_or(member.directory, |log| log.identity().directory);
         let unused = self.ledger.begin(engine.node(), slot, directory, boot);
         let damaged = self.slots[slot].damaged;
+        self.slots[slot].borrowed = false;
         invariants::started(self, slot, unused, borrowed);
         self.slots[slot].directory = Some(directory);
         self.look(slot);

@@ -208,7 +208,7 @@ impl Replica for Memory {
         Position { shown: self.frontier(), ..Position::default() }
     }
 
-    fn peer_up(&self, peer: &Member, position: &Position, _now_ms: u64) -> Standing {
+    fn peer_up(&self, peer: &Member, _said: &Position, position: &Position, _now_ms: u64) -> Standing {
         let mut state = self.state();
         state.nack.peer_up(peer.node, &position.shown);
         state.nack.place(peer.node, peer.region == self.member.region);
