@@ -361,6 +361,7 @@ impl World {
         at.disk = SimDisk::new(seed);
         at.damaged = false;
         at.doubted = false;
+        at.borrowed = false;
         at.logged = Frontier::new();
         at.durable = Frontier::new();
         at.stopped_by = None;
