@@ -19,6 +19,8 @@ pub(crate) struct Membership {
     incarnations: BTreeMap<u64, BTreeSet<NodeId>>,
     /// Evictions that hold nothing back here any more.
     settled: BTreeSet<u64>,
+    /// The log has not taken the latest of this yet.
+    unwritten: bool,
 }
 
 /// Why a member cannot be evicted or forgotten.
@@ -142,7 +144,7 @@ impl Engine {
 
     /// Called often: closes what can be closed, and lets go of what holds nothing back any more.
     pub(super) fn membership_step(&self) {
-        if self.evictions_version() > 0 {
+        if self.evictions_version() > 0 || self.membership.lock().unwritten {
             // Tried again at the next step.
             let _ = self.settle_evictions(false);
         }
@@ -172,7 +174,8 @@ impl Engine {
         let mut fenced: Vec<NodeId> = Vec::new();
         {
             let mut membership = self.membership.lock();
-            let Membership { evictions, incarnations, .. } = &mut *membership;
+            let Membership { evictions, incarnations, unwritten, .. } = &mut *membership;
+            changed |= *unwritten;
             let all: BTreeSet<u64> =
                 members.into_iter().chain([own]).filter(|d| !evictions.contains(*d)).collect();
             let (closes, others) = (evictions.closed_by(own), evictions.others());
@@ -190,6 +193,7 @@ impl Engine {
                     changed |= eviction.close(&all, others);
                 }
             }
+            *unwritten = changed;
         }
         if !fenced.is_empty() {
             // What arrived and was not shown yet is not shown any more, unless another member has it.
@@ -199,6 +203,7 @@ impl Engine {
         drop(apply);
         if changed {
             self.write_evictions()?;
+            self.membership.lock().unwritten = false;
             self.evictions_version.fetch_add(1, Relaxed);
             if let Some(wake) = &*self.appended.read() {
                 wake();
