@@ -50,6 +50,11 @@ impl AckPacer {
         due
     }
 
+    /// None was sent that counts: the next one is taken anew, at once.
+    pub fn renew(&mut self) {
+        (self.sent, self.pending) = (None, None);
+    }
+
     /// The ack to send now that every own effect up to `cursor` is on the stream, if one waits for that.
     pub fn take(&mut self, cursor: Seq, now: Duration) -> Option<Ack> {
         let ack = self.pending.take_if(|ack| ack.own <= cursor)?;

@@ -255,7 +255,7 @@ async fn dial(shared: Arc<Shared>, addr: SocketAddr) -> Dialled {
             shared.spawn(link::live(shared.clone(), link, None));
             Dialled::Linked
         }
-        Err(HandshakeError::Link(LinkError::Evicted)) if !shared.replica.withholds() => {
+        Err(HandshakeError::Link(LinkError::Evicted)) => {
             shared.alarms.raise("evicted", format!("{addr}: {}", LinkError::Evicted));
             shared.replica.become_evicted();
             Dialled::Failed(LinkError::Evicted.to_string())

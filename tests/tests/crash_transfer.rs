@@ -86,9 +86,12 @@ fn borrower(lender: &Engine, cut: usize) -> SimDisk {
     let disk = SimDisk::new(2);
     let engine = open(&disk, 2, true).expect("a fresh directory opens");
     run(&engine, &["incrby counter 10", "set early x", "sadd members d", "setrange text 1 E"]);
-    let standing = engine.peer_up(&lender.member(), &lender.position(), 0);
+    let standing = engine.peer_up(&lender.member(), &engine.position(), &lender.position(), 0);
     assert_eq!(standing, Standing::Behind { stranger: true });
-    assert_eq!(lender.peer_up(&engine.member(), &engine.position(), 0), Standing::Ahead { stranger: true });
+    assert_eq!(
+        lender.peer_up(&engine.member(), &lender.position(), &engine.position(), 0),
+        Standing::Ahead { stranger: true }
+    );
     assert!(engine.withholds());
     run(lender, &["set key:5 later", "incrby counter 1"]);
     run(&engine, &["incrby counter 20"]);
@@ -99,9 +102,10 @@ fn borrower(lender: &Engine, cut: usize) -> SimDisk {
     disk
 }
 
-/// Opens, and replays what was written early. `None` when the machine stopped.
-fn settle(disk: &SimDisk, seed: u64) -> Option<Arc<Engine>> {
+/// Opens, meets the lender, and replays what was written early. `None` when the machine stopped.
+fn settle(disk: &SimDisk, seed: u64, lender: &Engine) -> Option<Arc<Engine>> {
     let engine = open(disk, seed, true)?;
+    engine.peer_up(&lender.member(), &engine.position(), &lender.position(), 0);
     while engine.late_step(&engine.turn(NOW_MS)).ok()? {}
     engine.end_turn().ok()?;
     engine.log()?.sync().ok()?;
@@ -140,7 +144,7 @@ fn a_start_that_installs_a_checkpoint_may_stop_anywhere() {
     let disk = borrower(&lender, 9);
     let began = disk.operations();
     let whole = disk.copy();
-    let engine = settle(&whole, 3).expect("nothing stops it");
+    let engine = settle(&whole, 3, &lender).expect("nothing stops it");
     let operations = whole.operations() - began;
     assert_eq!(text(&engine, "get counter"), "$2\r\n78\r\n");
     assert_eq!(text(&engine, "get text"), "$5\r\nhEllo\r\n");
@@ -152,7 +156,7 @@ fn a_start_that_installs_a_checkpoint_may_stop_anywhere() {
     assert!(!whole.names().iter().any(|n| n.starts_with("incoming") || n.starts_with("INCOMING")));
     assert!(!whole.names().iter().any(|n| n.starts_with("LATE")), "{:?}", whole.names());
     // The lender counts the new node, and merges what it wrote.
-    assert!(lender.peer_up(&engine.member(), &engine.position(), 0).is_level());
+    assert!(lender.peer_up(&engine.member(), &lender.position(), &engine.position(), 0).is_level());
     send(&engine, &lender);
     assert_eq!(lender.digest(NOW_MS).0, expected, "both show the same");
 
@@ -161,12 +165,13 @@ fn a_start_that_installs_a_checkpoint_may_stop_anywhere() {
         for at in 0..operations {
             let disk = disk.copy();
             disk.stop_at(at);
-            assert!(settle(&disk, 3).is_none(), "it stops at {at}");
+            assert!(settle(&disk, 3, &lender).is_none(), "it stops at {at}");
             disk.restart(kind);
-            let engine = settle(&disk, 5).unwrap_or_else(|| panic!("it starts after a {kind:?} at {at}"));
+            let engine =
+                settle(&disk, 5, &lender).unwrap_or_else(|| panic!("it starts after a {kind:?} at {at}"));
             assert_eq!(engine.digest(NOW_MS).0, expected, "after a {kind:?} at {at}");
             drop(engine);
-            let again = settle(&disk, 6).expect("and once more");
+            let again = settle(&disk, 6, &lender).expect("and once more");
             assert_eq!(again.digest(NOW_MS).0, expected, "after a {kind:?} at {at} and another start");
         }
     }
@@ -178,8 +183,8 @@ fn a_damaged_part_is_told_and_carried_again() {
     let lender = lender(&lent_disk);
     let disk = SimDisk::new(2);
     let engine = open(&disk, 2, true).expect("a fresh directory opens");
-    engine.peer_up(&lender.member(), &lender.position(), 0);
-    lender.peer_up(&engine.member(), &engine.position(), 0);
+    engine.peer_up(&lender.member(), &engine.position(), &lender.position(), 0);
+    lender.peer_up(&engine.member(), &lender.position(), &engine.position(), 0);
     let loan = loop {
         match Replica::lend(&*lender).expect("it lends") {
             Some(loan) => break loan,
@@ -205,7 +210,7 @@ fn a_damaged_part_is_told_and_carried_again() {
     assert!(!engine.wants_restart());
     assert!(!disk.names().iter().any(|n| n.starts_with("incoming")), "{:?}", disk.names());
     carry(&lender, &engine, usize::MAX);
-    let engine = settle(&disk, 3).expect("it starts");
+    let engine = settle(&disk, 3, &lender).expect("it starts");
     assert_eq!(engine.digest(NOW_MS).0, lender.digest(NOW_MS).0);
     assert!(
         Replica::read_loan(&*lender, loan.number + 7, LoanPart::Manifest, 0, 10, &mut Vec::new()).is_err()

@@ -132,22 +132,24 @@ impl Node {
     }
 
     fn reload(&mut self) {
-        let before = self.engine.digest(self.now_ms);
+        let at_ms = self.engine.turn(self.now_ms).now_ms;
+        let before = self.engine.digest(at_ms);
         self.engine.reload().expect("it reads back");
-        let after = self.engine.digest(self.now_ms);
+        let after = self.engine.digest(at_ms);
         assert_eq!((before.0, before.1), (after.0, after.1), "what is shown after a reload");
         assert!(after.2.covers(&before.2), "the frontier after a reload");
     }
 
     fn restart(&mut self) {
         self.engine.end_turn().expect("a memory disk takes it");
-        let before = self.engine.digest(self.now_ms);
+        let at_ms = self.engine.turn(self.now_ms).now_ms;
+        let before = self.engine.digest(at_ms);
         let seed = self.random.below(1 << 40);
         if self.random.index(2) == 0 {
             self.engine.log().expect("a log").close_clean().expect("closes");
         }
         self.engine = open(&self.disk, self.peers, seed);
-        let after = self.engine.digest(self.now_ms);
+        let after = self.engine.digest(at_ms);
         assert_eq!((before.0, before.1), (after.0, after.1), "what is shown after a start");
         assert!(after.2.covers(&before.2), "the frontier after a start");
         self.introduce();

@@ -350,9 +350,9 @@ impl World {
 
     fn hand_over(&mut self, at: usize, index: usize) {
         let bytes = self.batches[index].bytes.clone();
-        let origin = Batch::parse(&bytes).expect("whole").header.origin;
+        let peer = self.nodes[(at + 1) % self.nodes.len()].engine.node();
         let node = &self.nodes[at];
-        node.engine.batch(origin, &bytes, 0).expect("a good batch is taken");
+        node.engine.batch(peer, &bytes, 0).expect("a good batch is taken");
         // What is shown now is what counts as delivered.
         let shown = node.engine.frontier();
         for (i, carried) in self.batches.iter().enumerate() {
@@ -366,7 +366,8 @@ impl World {
     /// Acks travel behind the effects they speak of; here: only once the receiver has those.
     fn acknowledge(&mut self, from: usize, to: usize) {
         let ack = self.nodes[from].engine.ack();
-        let peer = self.nodes[from].engine.node();
+        let (peer, known) = (self.nodes[from].engine.node(), self.nodes[from].engine.members());
+        self.nodes[to].engine.informed(peer, &known);
         self.nodes[to].engine.acked(peer, &ack, 0);
         self.nodes[to].engine.prune_step();
     }
@@ -474,7 +475,7 @@ impl World {
                 .filter(|(_, e)| e.key == name.as_bytes() || matches!(e.op, Op::Flush { .. }))
                 .map(|(id, e)| Observed { id: *id, effect: e.clone(), past: self.pasts[id].clone() })
                 .collect();
-            let expected = oracle::value(&observed).filter(|(_, expiry)| !expiry.reached(node.now_ms));
+            let expected = oracle::value(&observed).filter(|(_, expiry)| !expiry.reached(turn.now_ms));
             let key = unit.key(name.as_bytes());
             let shown: Option<Value> = unit.value(&key).map(|v| v.to_value());
             let expiry = unit.expiry(&key);
@@ -507,7 +508,8 @@ impl World {
             }
             assert_eq!(self.delivered[at].len(), self.batches.len(), "node {at} has everything");
         }
-        let latest = self.nodes.iter().map(|n| n.now_ms).max().unwrap_or(0);
+        let seen_ms = |n: &Node| n.now_ms.max(n.engine.hlc().ms());
+        let latest = self.nodes.iter().map(seen_ms).max().unwrap_or(0);
         self.nodes.iter_mut().for_each(|n| n.now_ms = latest);
         for at in 0..self.nodes.len() {
             self.compare(at);

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use engine::core::{Engine, EngineConfig};
-use engine::replication::Replica;
+use engine::replication::{Received, Replica};
 use proto::Seq;
 use tests::memory_disk::MemoryDisk;
-use tests::sim_disk::SimDisk;
+use tests::sim_disk::{SimDisk, Stop};
 use tests::{batches, plans};
 
 const NOW_MS: u64 = 1_000_000;
@@ -54,6 +54,7 @@ fn send(from: &Engine, to: &Engine) {
 fn acknowledge(from: &Engine, to: &Engine, now_ms: u64) {
     from.tick(now_ms);
     to.tick(now_ms);
+    to.informed(from.node(), &from.members());
     to.acked(from.node(), &from.ack(), 0);
     to.prune_step();
 }
@@ -151,4 +152,79 @@ fn what_was_stable_before_a_stranger_came_is_pruned_again() {
     send(&b, &c);
     acknowledge(&c, &a, NOW_MS + 4);
     assert_eq!(a.shard_stats().1, 0, "everybody has everything");
+}
+
+#[test]
+fn what_a_machine_lost_and_one_peer_may_still_take_is_waited_for() {
+    let disk = SimDisk::new(5);
+    let start = |seed: u64| {
+        let config = EngineConfig { databases: 1, expects_peers: true, ..EngineConfig::default() };
+        let mut ids = batches::ids(seed);
+        Engine::open(config, disk.mount(), &mut || ids() | 1).expect("opens").0
+    };
+    let (a, [b, c]) = (start(9), two());
+    introduce(&a, &b);
+    introduce(&a, &c);
+    a.log().expect("a log").sync().expect("a good disk");
+    // Not durable, and on its way.
+    run(&a, NOW_MS, "append k a");
+    let mut on_its_way = Vec::new();
+    a.read_log(a.node(), Seq(0), usize::MAX, &mut on_its_way).expect("reads");
+    run(&c, NOW_MS + 1, "set k c");
+    send(&c, &b);
+    acknowledge(&b, &c, NOW_MS + 2);
+    let old = a.node();
+    drop(a);
+    disk.restart(Stop::PowerCut);
+    let a = start(10);
+    assert_eq!(a.frontier().seq(old), Seq(0));
+    introduce(&a, &c);
+    send(&c, &a);
+    acknowledge(&a, &c, NOW_MS + 3);
+    assert_eq!(c.shard_stats().2, 1, "the other has not heard that the machine lost something");
+    acknowledge(&b, &c, NOW_MS + 4);
+    assert_eq!(c.shard_stats().2, 1);
+    introduce(&a, &b);
+    let taken = b.batch(old, &on_its_way, 0).expect("a good batch");
+    assert_eq!(taken, Received::Duplicate, "nothing more comes of a process that is over");
+    acknowledge(&b, &c, NOW_MS + 5);
+    acknowledge(&a, &c, NOW_MS + 5);
+    assert_eq!(c.shard_stats().2, 0);
+}
+
+#[test]
+fn what_is_alive_is_judged_by_the_clock_that_stamps_are_given_by() {
+    let [a, b] = two();
+    run(&a, NOW_MS, "sadd s x y");
+    run(&a, NOW_MS, "pexpire s 100");
+    send(&a, &b);
+    // The other's wall clock is behind: what it has seen is past the expiry.
+    run(&a, NOW_MS + 300, "set other 1");
+    send(&a, &b);
+    run(&b, NOW_MS + 50, "smove s t x");
+    run(&b, NOW_MS + 50, "set new 1 px 100");
+    send(&b, &a);
+    let (a, b) = (a.digest(NOW_MS + 301), b.digest(NOW_MS + 301));
+    assert_eq!((a.0, a.1), (b.0, b.1));
+    assert_eq!(b.1, 2, "nothing was moved out of a key that had ended; what ends later than its stamp lives");
+}
+
+#[test]
+fn what_a_stranger_wrote_before_a_life_that_ended_stays_dead_when_all_is_worked_out_anew() {
+    let [a, b] = two();
+    run(&a, NOW_MS, "set k 1 px 50");
+    run(&a, NOW_MS + 100, "append k x");
+    send(&a, &b);
+    for at_ms in [NOW_MS + 200, NOW_MS + 300] {
+        acknowledge(&b, &a, at_ms);
+    }
+    run(&a, NOW_MS + 400, "set other 1");
+    // Its clock is behind, and it wrote before it met anybody.
+    let c = open(3);
+    run(&c, NOW_MS - 1000, "append k y");
+    introduce(&a, &c);
+    send(&c, &a);
+    send(&a, &c);
+    let at_ms = NOW_MS + 500;
+    assert_eq!(a.digest(at_ms).0, c.digest(at_ms).0);
 }

@@ -65,6 +65,10 @@ pub(crate) async fn fetch(shared: Arc<Shared>, link: Arc<Link>, ranges: Vec<SeqR
     link.counters.fetches.fetch_add(1, Relaxed);
     if let Err(error) = ask(&shared, &link, &ranges).await {
         tracing::debug!(peer = %link.peer.node, "fetch ended: {error}");
+        if let FetchError::Link(LinkError::Replica(ReplicaError::Unmergeable(_))) = error {
+            // Judged anew, we fetch a checkpoint.
+            link.close(close::LOCAL, &error.to_string());
+        }
     }
     shared.replica.fetched(link.peer.node, &ranges, shared.now_ms());
     shared.step_due.notify_one();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use engine::replication::standing::Position;
 use proto::NodeId;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 
@@ -18,6 +19,8 @@ const ALREADY_LINKED: &str = "already linked: node ";
 pub(crate) struct Arrival {
     pub hello: Hello,
     pub agreed: Agreed,
+    /// What we said of ourselves.
+    pub said: Position,
 }
 
 /// How a handshake failed.
@@ -157,7 +160,7 @@ async fn take(
         let bytes = read(recv, length).await?;
         Ok(Hello::decode(bytes).and_then(|theirs| {
             let agreed = theirs.judge(ours, wall_ms())?;
-            Ok(Arrival { hello: theirs, agreed })
+            Ok(Arrival { hello: theirs, agreed, said: ours.position.clone() })
         }))
     };
     match judged {

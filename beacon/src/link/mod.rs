@@ -331,7 +331,7 @@ fn admit(
     dialled: bool,
 ) -> Result<Arc<Link>, HandshakeError> {
     let own = shared.replica.member();
-    let position = arrival.hello.position.clone();
+    let (said, position) = (arrival.said.clone(), arrival.hello.position.clone());
     let members = arrival.hello.members.clone();
     let evictions = arrival.hello.evictions.clone();
     let link = Arc::new(Link::new(shared, connection.clone(), arrival, dialled));
@@ -362,7 +362,7 @@ fn admit(
                 }
             }
             shared.left.lock().remove(&link.peer.node);
-            let standing = shared.replica.peer_up(&link.peer, &position, shared.now_ms());
+            let standing = shared.replica.peer_up(&link.peer, &said, &position, shared.now_ms());
             let _ = link.standing.set(standing);
             if standing == Standing::Apart {
                 drop(registry);

@@ -44,6 +44,7 @@ async fn frames(shared: &Arc<Shared>, link: &Arc<Link>, stream: &mut RecvStream)
                 shared.replica.acked(link.peer.node, &ack, shared.now_ms());
             }
             Frame::Members(members) => {
+                shared.replica.informed(link.peer.node, &members);
                 let mut news = false;
                 for member in &members {
                     news |= shared.replica.learn(member);

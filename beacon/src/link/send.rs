@@ -38,8 +38,8 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
     let mut cursors = Cursors::new(own.node, unasked);
     let begun = Instant::now();
     let mut acks = AckPacer::new(own.node);
-    // The Hello told the members first.
-    let mut told: Vec<Member> = shared.replica.members();
+    // The Hello told some; who was met since is not known there.
+    let mut told: Vec<Member> = Vec::new();
     // Told again after the Hello: it may have changed since.
     let mut told_evictions = 0;
     let (mut group, mut out) = (Vec::new(), Vec::new());
@@ -64,8 +64,11 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
         }
         let now_ack = shared.replica.ack();
         let mut more = false;
-        // A peer that is ahead of nothing but our checkpoint takes everything over with it, and begins the link again.
-        let idle = matches!(link.standing(), Standing::Ahead { .. }) || shared.replica.withholds();
+        // A peer that lacks what only our checkpoint has takes everything over with it, and begins the link again; unless others
+        // have brought it what it lacked.
+        let lacks = || !link.said().shown.covers(&shared.replica.position().dropped);
+        let ahead = matches!(link.standing(), Standing::Ahead { .. }) && lacks();
+        let idle = ahead || shared.replica.withholds();
         for (origin, cursor) in cursors.iter_mut().filter(|_| !idle) {
             let newest = if origin == own.node { now_ack.own } else { now_ack.applied.seq(origin) };
             if newest <= *cursor {
@@ -89,11 +92,15 @@ pub(super) async fn run(shared: Arc<Shared>, link: Arc<Link>) -> Result<(), Link
         if let Some(ack) = due {
             out.clear();
             // Before the ack, always: who counts it knows of everyone who was a member when what it says was shown. A new member
-            // that takes over our checkpoint relies on nobody having settled more without counting it.
+            // that takes over our checkpoint relies on nobody having settled more without counting it. And the ack is made anew:
+            // it was to be made knowing everyone who is told.
             let members = shared.replica.members();
             if members != told {
                 frame::put_members(&mut out, &members);
                 told = members;
+                acks.renew();
+                stream.write_all(&out).await?;
+                continue;
             }
             frame::put_ack(&mut out, &ack);
             stream.write_all(&out).await?;

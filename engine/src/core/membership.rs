@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::Relaxed;
 
-use proto::{NodeId, Seq};
+use proto::{Hlc, NodeId, Seq};
 
 use super::Engine;
 use crate::effect::batch;
@@ -19,6 +19,8 @@ pub(crate) struct Membership {
     incarnations: BTreeMap<u64, BTreeSet<NodeId>>,
     /// Evictions that hold nothing back here any more.
     settled: BTreeSet<u64>,
+    /// The log has not taken the latest of this yet.
+    unwritten: bool,
 }
 
 /// Why a member cannot be evicted or forgotten.
@@ -142,13 +144,17 @@ impl Engine {
 
     /// Called often: closes what can be closed, and lets go of what holds nothing back any more.
     pub(super) fn membership_step(&self) {
-        if self.evictions_version() > 0 {
+        if self.evictions_version() > 0 || self.membership.lock().unwritten {
             // Tried again at the next step.
             let _ = self.settle_evictions(false);
         }
     }
 
     fn settle_evictions(&self, changed: bool) -> Result<(), LogError> {
+        if self.was_evicted() {
+            // What is shown here says nothing for the member that this node is going to be.
+            return Ok(());
+        }
         let own = self.own.read().directory;
         if self.membership.lock().evictions.contains(own) {
             self.become_evicted();
@@ -157,35 +163,65 @@ impl Engine {
         // Remote effects stand still: what is said to be shown is all that is.
         let apply = self.apply.lock();
         let shown = self.shown.lock().clone();
+        if self.membership.lock().evictions.iter().any(|eviction| eviction.is_exceeded(&shown)) {
+            // Nobody knew of this node when the cut was agreed on: what it shows beyond is shown nowhere else, ever.
+            drop(apply);
+            self.become_evicted();
+            return Ok(());
+        }
         let mut changed = changed;
         let members: BTreeSet<u64> = self.peers.lock().members.iter().map(|m| m.directory).collect();
+        let mut fenced: Vec<NodeId> = Vec::new();
         {
             let mut membership = self.membership.lock();
-            let Membership { evictions, incarnations, .. } = &mut *membership;
+            let Membership { evictions, incarnations, unwritten, .. } = &mut *membership;
+            changed |= *unwritten;
             let all: BTreeSet<u64> =
                 members.into_iter().chain([own]).filter(|d| !evictions.contains(*d)).collect();
+            let (closes, others) = (evictions.closed_by(own), evictions.others());
             for eviction in evictions.iter_mut() {
                 if let Some(known) = incarnations.get(&eviction.directory) {
                     let before = eviction.nodes.len();
                     eviction.nodes.extend(known);
                     changed |= eviction.nodes.len() > before;
                 }
-                changed |= eviction.fence(own, &shown);
-                if eviction.by == own {
-                    changed |= eviction.close(&all);
+                if eviction.fence(own, &shown, others) {
+                    changed = true;
+                    fenced.extend(&eviction.nodes);
+                }
+                if closes.contains(&eviction.by) {
+                    changed |= eviction.close(&all, others);
                 }
             }
+            *unwritten = changed;
+        }
+        if !fenced.is_empty() {
+            // What arrived and was not shown yet is not shown any more, unless another member has it.
+            let mut peers = self.peers.lock();
+            fenced.into_iter().for_each(|node| peers.horizon.forget(node));
         }
         drop(apply);
         if changed {
             self.write_evictions()?;
+            self.membership.lock().unwritten = false;
             self.evictions_version.fetch_add(1, Relaxed);
             if let Some(wake) = &*self.appended.read() {
                 wake();
             }
         }
         self.let_go(&shown);
+        self.settle_withholding();
         Ok(())
+    }
+
+    /// What is written here is withheld while a member cannot merge it; not for the sake of one that was evicted.
+    pub(super) fn settle_withholding(&self) {
+        let strange_to = self.peers.lock().strange_to.clone();
+        let withholds = self.was_evicted() || strange_to.iter().any(|directory| !self.is_evicted(*directory));
+        if self.withholding.swap(withholds, Relaxed) && !withholds {
+            // Whoever was to lend a checkpoint is gone.
+            self.borrowing().active.store(false, Relaxed);
+        }
     }
 
     /// Whoever is evicted, with all that counts of it shown here, is waited for no longer.
@@ -229,16 +265,16 @@ impl Engine {
             return;
         }
         self.withholding.store(true, Relaxed);
-        let at = self.stage.lock().last_hlc();
         let mut own = self.own.write();
         {
             let mut membership = self.membership.lock();
-            let gone = Eviction::new(own.directory, 0, at, BTreeSet::new());
+            // Whoever evicted it closes it: this record gives way to theirs.
+            let gone = Eviction::new(own.directory, 0, Hlc(0), BTreeSet::new());
             if !membership.evictions.contains(own.directory) {
                 membership.evictions.add(&gone);
             }
         }
-        let (directory, node) = successor(own.directory, own.node);
+        let (directory, node) = successor(own.directory);
         (own.directory, own.node, own.incarnation) = (directory, node, 1);
         drop(own);
         // So that a start before the checkpoint is here knows it too.
@@ -299,7 +335,7 @@ impl Engine {
             let state = match evictions.get(member.directory) {
                 Some(eviction) if eviction.forgotten => continue,
                 Some(eviction) => {
-                    waits_for = eviction.waits_for(&all).into_iter().copied().collect();
+                    waits_for = eviction.waits_for(&all, evictions.others()).into_iter().copied().collect();
                     if eviction.cut.is_some() { "evicted" } else { "evicting" }
                 }
                 None if !acked.contains(&member.directory) => "joining",
@@ -311,8 +347,9 @@ impl Engine {
     }
 }
 
-/// The ids that an evicted node takes: the same however often it is asked.
-fn successor(directory: u64, node: NodeId) -> (u64, NodeId) {
-    let id = |salt: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(salt, directory ^ node.0.rotate_left(32)) | 1;
+/// The ids that an evicted directory takes: the same however often it is asked, also by another incarnation. Nothing is written under
+/// them before the checkpoint is taken over, which begins an incarnation of its own.
+fn successor(directory: u64) -> (u64, NodeId) {
+    let id = |salt: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(salt, directory) | 1;
     (id(b"directory"), NodeId(id(b"node")))
 }

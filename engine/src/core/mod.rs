@@ -27,6 +27,7 @@ mod wait;
 mod walk;
 mod write;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
@@ -73,7 +74,7 @@ pub use write::WriteRefused;
 /// One clock reading, shared by everything that runs in a reactor's turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
-    /// Unix milliseconds.
+    /// Unix milliseconds, as the node's HLC counts them.
     pub now_ms: u64,
 }
 
@@ -82,6 +83,10 @@ pub(crate) struct Peers {
     /// Other members, one per data directory.
     pub members: Vec<Member>,
     pub stability: Stability,
+    /// Directories of those that settled what we never saw, and cannot merge what is written here: until one of them lends a checkpoint.
+    pub strange_to: BTreeSet<u64>,
+    /// Incarnations that are over: nothing more is taken of their processes.
+    pub superseded: BTreeSet<NodeId>,
     /// What each peer said last of itself.
     pub heard: HeardPeers,
     pub nack: Nack,
@@ -241,10 +246,11 @@ impl Engine {
         &self.borrowing
     }
 
-    /// Starts a turn at the given wall clock.
+    /// Starts a turn at the given wall clock, or at the latest stamp seen: what is alive is judged by the clock that gives the
+    /// turn's stamps. Holds the stage for a moment.
     #[inline]
-    pub fn turn(&self, now_ms: u64) -> Turn {
-        Turn { now_ms }
+    pub fn turn(&self, wall_ms: u64) -> Turn {
+        Turn { now_ms: self.stage.lock().last_hlc().ms().max(wall_ms) }
     }
 
     #[inline]

@@ -220,6 +220,8 @@ impl Engine {
         let nack = NackConfig { seed: config.random_seed, ..NackConfig::default() };
         let peers = Peers {
             members: Vec::new(),
+            strange_to: Default::default(),
+            superseded: Default::default(),
             stability: Stability::new(identity.directory),
             heard: Default::default(),
             nack: Nack::new(node, nack),

@@ -284,10 +284,13 @@ impl Engine {
             return Err(ReplicaError::Log(LogError::Dropped(log.begins_at()).to_string()));
         }
         self.stats.rebuilds.fetch_add(1, Relaxed);
+        self.lending.outdate(self.checkpoints.last().map_or(0, |last| last.number));
         // Nobody sees the state in between.
         let mut shards: AllShards<'_> = self.shards.iter().map(|s| s.lock()).collect();
         self.end_turn().map_err(|e| ReplicaError::Log(e.to_string()))?;
         self.alone.store(false, Relaxed);
+        // What could not arrive any more may be what has arrived now.
+        self.closed_ms.store(0, Relaxed);
         let shown = self.forget(&mut shards);
         {
             let mut peers = self.peers.lock();
@@ -485,9 +488,15 @@ impl Replica for Engine {
             drop(shards);
         }
         let mut peers = self.peers.lock();
+        let before = peers.members.iter().find(|m| m.directory == member.directory).map(|m| m.node);
         peers.stability.learn(member);
         if !note_member(&mut peers.members, member) {
             return false;
+        }
+        if let Some(before) = before.filter(|node| *node != member.node) {
+            // What others have of it is in what they ack; what is still on its way from it is nobody's.
+            peers.superseded.insert(before);
+            peers.horizon.forget(before);
         }
         self.note_level(&peers);
         let mut frame = Vec::new();
@@ -498,6 +507,10 @@ impl Replica for Engine {
             let _ = log.append(&frame);
         }
         true
+    }
+
+    fn informed(&self, peer: NodeId, members: &[Member]) {
+        self.peers.lock().stability.informed(peer, members);
     }
 
     fn position(&self) -> Position {
@@ -514,9 +527,8 @@ impl Replica for Engine {
         Position { shown, dropped, settled }
     }
 
-    fn peer_up(&self, peer: &Member, position: &Position, _now_ms: u64) -> Standing {
-        // Judged before the peer is a member: that ends solitude, and with it nothing of what we are.
-        let mut standing = judge(&self.position(), position);
+    fn peer_up(&self, peer: &Member, said: &Position, position: &Position, _now_ms: u64) -> Standing {
+        let mut standing = judge(said, position);
         if self.was_evicted() {
             standing = Standing::Behind { stranger: true };
         }
@@ -530,16 +542,22 @@ impl Replica for Engine {
         if standing.is_level() && merged_there {
             standing = Standing::Behind { stranger: false };
         }
-        match standing {
-            Standing::Behind { stranger } => {
-                self.withholding.fetch_or(stranger, Relaxed);
+        {
+            let mut peers = self.peers.lock();
+            peers.heard.up(peer.node, &position.shown, now_ms);
+            match standing {
+                Standing::Behind { stranger: true } => _ = peers.strange_to.insert(peer.directory),
+                _ => _ = peers.strange_to.remove(&peer.directory),
             }
+        }
+        self.settle_withholding();
+        match standing {
+            Standing::Behind { .. } => {}
             Standing::Level | Standing::Ahead { .. } => {
                 let near = self.own.read().region == peer.region;
                 let mut peers = self.peers.lock();
                 peers.nack.peer_up(peer.node, &position.shown);
                 peers.nack.place(peer.node, near);
-                peers.heard.up(peer.node, &position.shown, now_ms);
             }
             Standing::Apart => {}
         }
@@ -670,6 +688,9 @@ impl Replica for Engine {
         let shown = self.shown.lock().clone();
         let offer = {
             let mut peers = self.peers.lock();
+            if peers.superseded.contains(&peer) {
+                return Ok(Received::Duplicate);
+            }
             let reached: Frontier = [(batch.header.origin, batch.header.last())].into_iter().collect();
             peers.nack.announced(peer, &reached);
             peers.nack.brought(peer, now_ms);
@@ -690,10 +711,18 @@ impl Replica for Engine {
             }
             Offer::Ready => {}
         }
+        // A checkpoint is being fetched already then: the link that brings it is to stay.
+        let known = self.unmergeable.lock().is_some();
         let shown = self.show_with_held(batch.bytes);
         self.tell_ready();
         self.progressed();
-        shown.map(|batches| Received::Shown { batches })
+        match shown {
+            Err(ReplicaError::Unmergeable(_)) if known => {
+                self.stats.dropped_batches.fetch_add(1, Relaxed);
+                Ok(Received::Dropped)
+            }
+            shown => shown.map(|batches| Received::Shown { batches }),
+        }
     }
 
     fn acked(&self, peer: NodeId, ack: &Ack, _now_ms: u64) {

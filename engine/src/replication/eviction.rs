@@ -21,8 +21,8 @@ use crate::effect::record::{put_frontier, take_frontier};
 /// What one member takes of an evicted one.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Fence {
-    /// Of so many incarnations of it this was said.
-    pub incarnations: u64,
+    /// So many incarnations of it, and evictions of others, were known when this was said.
+    pub known: u64,
     /// What was shown of them.
     pub shown: Frontier,
 }
@@ -50,47 +50,56 @@ impl Eviction {
         Eviction { directory, by, at, nodes, fences, cut, forgotten: false }
     }
 
-    /// Effects of `node`, one of [`Eviction::nodes`], count up to here, as far as is known now.
-    pub fn limit(&self, node: NodeId) -> Seq {
+    /// Effects of `node`, one of [`Eviction::nodes`], count up to here, as far as is known now. What members have of it that were
+    /// evicted themselves (`is_evicted`) counts once another one has it.
+    fn limit(&self, node: NodeId, is_evicted: &dyn Fn(u64) -> bool) -> Seq {
+        let said = self.fences.iter().filter(|(directory, _)| !is_evicted(**directory));
         match &self.cut {
             Some(cut) => cut.seq(node),
-            None => self.fences.values().map(|fence| fence.shown.seq(node)).max().unwrap_or_default(),
+            None => said.map(|(_, fence)| fence.shown.seq(node)).max().unwrap_or_default(),
         }
     }
 
-    /// Says for `directory` what it has shown, of incarnations that it did not speak of yet. True when that is news.
-    pub fn fence(&mut self, directory: u64, shown: &Frontier) -> bool {
-        let incarnations = self.nodes.len() as u64;
+    /// What a fence has to know: all incarnations, and the evictions of `others`. Both only grow, and travel together with the fences.
+    fn to_know(&self, others: u64) -> u64 {
+        (self.nodes.len() as u64).max(1) + others
+    }
+
+    /// True when more than counts is shown: by a node that came from the evicted one, and was no member yet for the others.
+    pub fn is_exceeded(&self, shown: &Frontier) -> bool {
+        self.cut.as_ref().is_some_and(|cut| self.nodes.iter().any(|node| shown.seq(*node) > cut.seq(*node)))
+    }
+
+    /// Says for `directory` what it has shown, unless it said so knowing no less. True when that is news.
+    pub fn fence(&mut self, directory: u64, shown: &Frontier, others: u64) -> bool {
+        let to_know = self.to_know(others);
+        let closed = self.cut.is_some() && self.fences.contains_key(&directory);
         let fence = self.fences.entry(directory).or_default();
-        if fence.incarnations >= incarnations && incarnations > 0 {
+        if fence.known >= to_know || closed {
             return false;
         }
         for node in &self.nodes {
-            // What was said once stays: more was not taken since.
-            if fence.shown.seq(*node) == Seq(0) {
-                fence.shown.set(*node, shown.seq(*node));
-            }
+            // More than was said before may have come from a member that had it.
+            fence.shown.set(*node, shown.seq(*node).max(fence.shown.seq(*node)));
         }
-        fence.incarnations = incarnations.max(1);
+        fence.known = to_know;
         true
     }
 
-    /// Closes it when all of `members` have fenced. True when that is news.
-    pub fn close(&mut self, members: &BTreeSet<u64>) -> bool {
-        let incarnations = (self.nodes.len() as u64).max(1);
-        let said =
-            |directory: &u64| self.fences.get(directory).is_some_and(|f| f.incarnations >= incarnations);
-        if self.cut.is_some() || !members.iter().all(said) {
+    /// Closes it when all of `members`, those that are left, have fenced. True when that is news.
+    pub fn close(&mut self, members: &BTreeSet<u64>, others: u64) -> bool {
+        if self.cut.is_some() || !self.waits_for(members, others).is_empty() {
             return false;
         }
-        self.cut = Some(self.nodes.iter().map(|node| (*node, self.limit(*node))).collect());
+        let left = |node: NodeId| self.limit(node, &|directory| !members.contains(&directory));
+        self.cut = Some(self.nodes.iter().map(|node| (*node, left(*node))).collect());
         true
     }
 
     /// Members that have not fenced yet.
-    pub fn waits_for<'m>(&self, members: &'m BTreeSet<u64>) -> Vec<&'m u64> {
-        let incarnations = (self.nodes.len() as u64).max(1);
-        let open = |d: &&u64| self.fences.get(*d).is_none_or(|f| f.incarnations < incarnations);
+    pub fn waits_for<'m>(&self, members: &'m BTreeSet<u64>, others: u64) -> Vec<&'m u64> {
+        let to_know = self.to_know(others);
+        let open = |d: &&u64| self.fences.get(*d).is_none_or(|f| f.known < to_know);
         if self.cut.is_some() { Vec::new() } else { members.iter().filter(open).collect() }
     }
 
@@ -102,7 +111,7 @@ impl Eviction {
         self.nodes.extend(&other.nodes);
         for (directory, fence) in &other.fences {
             let known = self.fences.entry(*directory).or_default();
-            known.incarnations = known.incarnations.max(fence.incarnations);
+            known.known = known.known.max(fence.known);
             known.shown.join(&fence.shown);
         }
         match (&mut self.cut, &other.cut) {
@@ -140,6 +149,20 @@ impl Evictions {
         self.0.values_mut()
     }
 
+    /// Whose evictions a member closes: its own, those of whoever it evicted before they were closed, and nobody's (0), when a node
+    /// took itself out.
+    pub fn closed_by(&self, directory: u64) -> BTreeSet<u64> {
+        let mut closes: BTreeSet<u64> = [0, directory].into_iter().collect();
+        loop {
+            let heirs = self.0.values().filter(|e| closes.contains(&e.by)).map(|e| e.directory);
+            let more: BTreeSet<u64> = heirs.filter(|gone| !closes.contains(gone)).collect();
+            if more.is_empty() {
+                return closes;
+            }
+            closes.extend(more);
+        }
+    }
+
     /// True when there was news.
     pub fn merge(&mut self, other: &Evictions) -> bool {
         other.0.values().fold(false, |news, eviction| news | self.add(eviction))
@@ -153,10 +176,15 @@ impl Evictions {
         }
     }
 
+    /// Evictions besides one of them: what its fences have to know.
+    pub fn others(&self) -> u64 {
+        self.0.len().saturating_sub(1) as u64
+    }
+
     /// Up to where effects of `node` count; `None`: it is of nobody evicted.
     pub fn limit(&self, node: NodeId) -> Option<Seq> {
         let mut of_it = self.0.values().filter(|eviction| eviction.nodes.contains(&node));
-        of_it.next().map(|eviction| eviction.limit(node))
+        of_it.next().map(|eviction| eviction.limit(node, &|directory| self.contains(directory)))
     }
 
     /// Appends: count varint, then each: directory, by, at u64; forgotten and closed u8; nodes, fences and, if closed, the cut.
@@ -172,7 +200,7 @@ impl Evictions {
             varint::put(out, eviction.fences.len() as u64);
             for (directory, fence) in &eviction.fences {
                 out.extend_from_slice(&directory.to_le_bytes());
-                varint::put(out, fence.incarnations);
+                varint::put(out, fence.known);
                 put_frontier(out, &fence.shown);
             }
             if let Some(cut) = &eviction.cut {
@@ -195,7 +223,7 @@ impl Evictions {
             }
             for _ in 0..varint::take(input)? {
                 let directory = take_u64(input)?;
-                let fence = Fence { incarnations: varint::take(input)?, shown: take_frontier(input)? };
+                let fence = Fence { known: varint::take(input)?, shown: take_frontier(input)? };
                 eviction.fences.insert(directory, fence);
             }
             eviction.forgotten = flags & 1 != 0;
@@ -232,36 +260,61 @@ mod tests {
     fn the_cut_is_the_farthest_that_anyone_has_and_waits_for_all() {
         let mut eviction = begun();
         let members = [1, 2].into_iter().collect();
-        assert!(eviction.fence(1, &at(&[(90, 7)])));
-        assert!(!eviction.fence(1, &at(&[(90, 8)])), "what was said stays");
-        assert_eq!(eviction.waits_for(&members), [&2]);
-        assert!(!eviction.close(&members));
-        assert!(eviction.fence(2, &at(&[(90, 12)])));
-        assert_eq!(eviction.limit(NodeId(90)), Seq(12));
-        assert!(eviction.close(&members));
+        assert!(eviction.fence(1, &at(&[(90, 7)]), 0));
+        assert!(!eviction.fence(1, &at(&[(90, 8)]), 0), "what was said stays");
+        assert_eq!(eviction.waits_for(&members, 0), [&2]);
+        assert!(!eviction.close(&members, 0));
+        assert!(eviction.fence(2, &at(&[(90, 12)]), 0));
+        assert_eq!(eviction.limit(NodeId(90), &|_| false), Seq(12));
+        assert!(eviction.close(&members, 0));
         assert_eq!(eviction.cut, Some(at(&[(90, 12)])));
+    }
+
+    #[test]
+    fn what_only_a_member_had_that_was_evicted_too_does_not_count() {
+        let mut eviction = begun();
+        eviction.fence(1, &at(&[(90, 7)]), 0);
+        eviction.fence(3, &at(&[(90, 20)]), 0);
+        // The third is evicted as well; the second took some of what it had before.
+        let left = [1, 2].into_iter().collect();
+        eviction.fence(2, &at(&[(90, 15)]), 1);
+        assert_eq!(eviction.limit(NodeId(90), &|directory| directory == 3), Seq(15));
+        assert_eq!(eviction.waits_for(&left, 1), [&1], "it may have taken some too");
+        assert!(eviction.fence(1, &at(&[(90, 9)]), 1));
+        assert!(eviction.close(&left, 1));
+        assert_eq!(eviction.cut, Some(at(&[(90, 15)])));
     }
 
     #[test]
     fn an_incarnation_that_only_one_knew_is_fenced_by_all() {
         let (mut here, mut there) = (begun(), begun());
         there.nodes.insert(NodeId(91));
-        here.fence(1, &at(&[(90, 3)]));
-        there.fence(2, &at(&[(90, 2), (91, 4)]));
+        here.fence(1, &at(&[(90, 3)]), 0);
+        there.fence(2, &at(&[(90, 2), (91, 4)]), 0);
         let members = [1, 2].into_iter().collect();
         assert!(here.merge(&there));
-        assert!(!here.close(&members), "the other incarnation was not spoken of");
-        assert!(here.fence(1, &at(&[(90, 99), (91, 1)])));
-        assert!(here.close(&members));
+        assert!(!here.close(&members, 0), "the other incarnation was not spoken of");
+        assert!(here.fence(1, &at(&[(90, 3), (91, 1)]), 0));
+        assert!(here.close(&members, 0));
         assert_eq!(here.cut, Some(at(&[(90, 3), (91, 4)])));
+    }
+
+    #[test]
+    fn who_evicts_an_evictor_closes_what_it_left_open() {
+        let mut all = Evictions::default();
+        for (gone, by) in [(9, 1), (1, 2), (2, 3), (8, 4)] {
+            all.add(&Eviction::new(gone, by, Hlc(5), BTreeSet::new()));
+        }
+        assert_eq!(all.closed_by(3), [0, 1, 2, 3, 9].into_iter().collect());
+        assert_eq!(all.closed_by(5), [0, 5].into_iter().collect());
     }
 
     #[test]
     fn records_round_trip_and_any_cut_of_them_is_refused() {
         let mut all = Evictions::default();
         let mut eviction = begun();
-        eviction.fence(1, &at(&[(90, 7)]));
-        eviction.close(&[1].into_iter().collect());
+        eviction.fence(1, &at(&[(90, 7)]), 0);
+        eviction.close(&[1].into_iter().collect(), 0);
         all.add(&eviction);
         all.add(&Eviction::new(8, 2, Hlc(6), BTreeSet::new()));
         let mut bytes = Vec::new();
@@ -278,7 +331,7 @@ mod tests {
         ) {
             let parts: Vec<Eviction> = said.iter().map(|&(who, node, seq)| {
                 let mut part = Eviction::new(9, who, Hlc(who), [NodeId(node)].into_iter().collect());
-                part.fence(who, &at(&[(node, seq)]));
+                part.fence(who, &at(&[(node, seq)]), 0);
                 part
             }).collect();
             let mut forwards = Evictions::default();

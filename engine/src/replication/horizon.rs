@@ -130,6 +130,12 @@ impl Horizon {
         found
     }
 
+    /// Drops everything held of an origin; what somebody has of it is asked for again.
+    pub fn forget(&mut self, origin: NodeId) {
+        let held = self.origins.remove(&origin).unwrap_or_default();
+        self.bytes -= held.values().map(HeldBatch::cost).sum::<usize>();
+    }
+
     /// How far the held batches reach, their contexts included: what must arrive for all of them to be shown.
     pub fn wanted(&self) -> Frontier {
         let mut wanted = Frontier::new();

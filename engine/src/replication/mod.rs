@@ -120,12 +120,16 @@ pub trait Replica: Send + Sync {
     /// A member was named by a peer or by itself. Returns true when it was news.
     fn learn(&self, member: &Member) -> bool;
 
+    /// `peer` said whom it knows; what it acks from then on it acks knowing them. Told before [`Replica::learn`] of each.
+    fn informed(&self, _peer: NodeId, _members: &[Member]) {}
+
     /// What we say of ourselves at the handshake.
     fn position(&self) -> Position;
 
-    /// A link to `peer` is up, which said `position` of itself. Starts NACKs for what we miss, unless it is of no use before one of
+    /// A link to `peer` is up, to which we said `said` of ourselves and which said `position`: both ends judge the same two, though
+    /// either may have moved on since. Starts NACKs for what we miss, unless it is of no use before one of
     /// us has a checkpoint of the other.
-    fn peer_up(&self, peer: &Member, position: &Position, now_ms: u64) -> Standing;
+    fn peer_up(&self, peer: &Member, said: &Position, position: &Position, now_ms: u64) -> Standing;
 
     /// Members that are none any more, and how often that changed.
     fn evictions(&self) -> Evictions {

@@ -8,7 +8,9 @@
 //! link while the effects may take another way, through a relay.
 //!
 //! Effects of an origin that is no member's current incarnation are nobody's to ack. While a member has some that we lack,
-//! nothing is stable: they may have been written without seeing what everybody has seen since.
+//! nothing is stable: they may have been written without seeing what everybody has seen since. That a member has none that it
+//! did not tell is known once it knows of the new incarnation: from then on it takes nothing more of the old one's process. So
+//! an ack counts only from who has said that it knows of every incarnation that we know.
 //!
 //! Members are kept per data directory; only a directory's newest incarnation counts, and its ack starts from nothing.
 //!
@@ -30,6 +32,8 @@ const PENDING_MAX: usize = 32;
 struct Entry {
     node: NodeId,
     incarnation: u64,
+    /// The incarnations that it said it knows, by directory.
+    knows: BTreeMap<u64, u64>,
     /// Joined over the acks that count; `None` before the first.
     proved: Option<Ack>,
     pending: VecDeque<Ack>,
@@ -57,12 +61,34 @@ impl Stability {
             let entry = Entry {
                 node: member.node,
                 incarnation: member.incarnation,
+                knows: BTreeMap::new(),
                 proved: None,
                 pending: VecDeque::new(),
             };
             self.members.insert(member.directory, entry);
+            if member.incarnation > 1 {
+                // What the others acked so far may have been before they knew.
+                self.members.values_mut().for_each(Entry::doubt);
+            }
         }
         newer
+    }
+
+    /// `node` said which members it knows. Its acks from then on were made knowing them.
+    pub fn informed(&mut self, node: NodeId, members: &[Member]) {
+        let Some(entry) = self.members.values_mut().find(|e| e.node == node) else { return };
+        for member in members {
+            let known = entry.knows.entry(member.directory).or_default();
+            *known = (*known).max(member.incarnation);
+        }
+    }
+
+    /// True when a member knows of every incarnation that may have left effects behind.
+    fn knows_all(&self, entry: &Entry) -> bool {
+        let known = |directory: &u64| entry.knows.get(directory).copied().unwrap_or(0);
+        self.members.iter().all(|(directory, other)| {
+            other.node == entry.node || other.incarnation <= 1 || known(directory) >= other.incarnation
+        })
     }
 
     /// The member at `directory` is evicted: it holds nothing back any more.
@@ -85,9 +111,12 @@ impl Stability {
         self.members.is_empty()
     }
 
-    /// An ack of `node` arrived; `shown` is our frontier. Acks of superseded or unknown incarnations are ignored. True when
-    /// it counts already.
+    /// An ack of `node` arrived; `shown` is our frontier. Acks of superseded or unknown incarnations are ignored, and those of
+    /// who does not know of all incarnations yet. True when it counts already.
     pub fn acked(&mut self, node: NodeId, ack: &Ack, shown: &Frontier) -> bool {
+        if !self.members.values().find(|e| e.node == node).is_some_and(|entry| self.knows_all(entry)) {
+            return false;
+        }
         let Some(entry) = self.members.values_mut().find(|e| e.node == node) else { return false };
         if shown.seq(node) >= ack.own {
             entry.prove(ack);
@@ -156,6 +185,12 @@ impl Stability {
 }
 
 impl Entry {
+    /// What it acked proves nothing any more.
+    fn doubt(&mut self) {
+        self.proved = None;
+        self.pending.clear();
+    }
+
     fn prove(&mut self, ack: &Ack) {
         match &mut self.proved {
             Some(proved) => {
@@ -241,6 +276,27 @@ mod tests {
         assert_eq!(stability.stable(&shown), at(&[(10, 4)]));
         stability.forget(2);
         assert!(stability.is_alone());
+    }
+
+    #[test]
+    fn an_ack_made_without_knowing_a_new_incarnation_does_not_count() {
+        let mut stability = Stability::new(1);
+        stability.learn(&member(2, 20, 1));
+        stability.learn(&member(3, 30, 1));
+        let shown = at(&[(10, 5)]);
+        stability.acked(NodeId(20), &ack(&[(10, 5)], 0, 9), &shown);
+        stability.acked(NodeId(30), &ack(&[(10, 5)], 0, 9), &shown);
+        assert_eq!(stability.stable(&shown), shown);
+        // The third lost what it wrote last; the second may still take that of the process that is gone.
+        stability.learn(&member(3, 31, 2));
+        stability.informed(NodeId(31), &[member(2, 20, 1)]);
+        assert!(stability.acked(NodeId(31), &ack(&[(10, 5)], 0, 9), &shown));
+        assert!(!stability.acked(NodeId(20), &ack(&[(10, 5)], 0, 9), &shown));
+        assert_eq!(stability.stable(&shown), Frontier::new());
+        stability.informed(NodeId(20), &[member(3, 31, 2)]);
+        assert!(stability.acked(NodeId(20), &ack(&[(10, 5), (30, 1)], 0, 9), &shown));
+        assert_eq!(stability.stable(&shown), Frontier::new(), "what it had of the old one is waited for");
+        assert_eq!(stability.stable(&at(&[(10, 5), (30, 1)])), at(&[(10, 5)]));
     }
 
     #[test]

@@ -94,6 +94,10 @@ impl Asked {
         sum.starts += summary.starts;
         sum.fetches += summary.fetches;
         sum.rebuilds += summary.rebuilds;
+        sum.transfers += summary.transfers;
+        sum.evictions += summary.evictions;
+        sum.late += summary.late;
+        sum.apart += summary.apart;
         if self.seed.is_some() {
             println!("{plan}{summary:?}");
         }
@@ -146,14 +150,18 @@ fn main() -> ExitCode {
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{ran} seeds in {seconds:.1} s ({:.0}/s), {broken} broken: {} events, {} commands, {} effects, {} starts, {} fetches, {} rebuilds",
+        "{ran} seeds in {seconds:.1} s ({:.0}/s), {broken} broken: {} events, {} commands, {} effects, {} starts, {} fetches, {} rebuilds, {} checkpoints carried, {} evictions, {} late effects, {} times apart",
         f64::from(ran) / seconds,
         sum.events,
         sum.commands,
         sum.effects,
         sum.starts,
         sum.fetches,
-        sum.rebuilds
+        sum.rebuilds,
+        sum.transfers,
+        sum.evictions,
+        sum.late,
+        sum.apart
     );
     if broken > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

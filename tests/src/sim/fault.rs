@@ -107,6 +107,10 @@ pub enum FaultKind {
         slot: usize,
         down: Us,
     },
+    /// The member is taken out, whether it runs or not, and returns as a new one.
+    Evict {
+        slot: usize,
+    },
     /// Batches are sent again, from anywhere in the log.
     Resend {
         from: usize,
@@ -137,6 +141,7 @@ impl FaultKind {
             FaultKind::Checkpoint { .. } => "checkpoint",
             FaultKind::Reload { .. } => "reload",
             FaultKind::Wipe { .. } => "wipe",
+            FaultKind::Evict { .. } => "evict",
             FaultKind::Resend { .. } => "resend",
         }
     }

@@ -87,7 +87,14 @@ impl World {
                 self.flip_at_rest(slot, &mut random);
                 self.start_unless_starting(slot, down);
             }
-            FaultKind::Checkpoint { slot, gives_up } => self.checkpoint(slot, gives_up, &mut random),
+            FaultKind::Checkpoint { slot, gives_up } => {
+                self.checkpoint(slot, if gives_up { random.below(1024) } else { u64::MAX });
+            }
+            FaultKind::Evict { slot } => {
+                if let Some(directory) = self.slots[slot].directory.filter(|_| slot != self.plan.evictor) {
+                    self.evict(directory);
+                }
+            }
             FaultKind::Reload { slot } => self.reload(slot),
             FaultKind::Wipe { slot, down } => {
                 self.crash(slot, Stop::Kill);
@@ -171,10 +178,14 @@ impl World {
         self.note(|| format!("n{slot}: bit {bit} of {name} is wrong"));
     }
 
-    fn checkpoint(&mut self, slot: usize, gives_up: bool, random: &mut Random) {
+    /// Takes a checkpoint; gives up after so many steps.
+    pub fn checkpoint(&mut self, slot: usize, steps: u64) {
         let Some(engine) = self.engine(slot) else { return };
         let wall_ms = self.wall_ms(slot);
-        let left = std::cell::Cell::new(if gives_up { random.below(1024) } else { u64::MAX });
+        let left = std::cell::Cell::new(steps);
+        // What is staged may be in a segment that goes at once.
+        let _ = engine.end_turn();
+        self.look(slot);
         let logged = self.slots[slot].logged.clone();
         let taken = engine.checkpoint(&|| wall_ms, &|| {
             left.set(left.get().saturating_sub(1));

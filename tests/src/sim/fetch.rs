@@ -1,11 +1,13 @@
 //! NACKs and their answers: asked of a peer over an open link, answered in pieces cut anywhere, given up when nothing comes.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use beacon::frame;
-use engine::replication::{Fetch, Replica, SeqRange};
+use beacon::{Linked, frame};
+use engine::replication::{Fetch, Replica, ReplicaError, SeqRange};
 use proto::{NodeId, Seq};
 
+use super::link::SimLink;
 use super::world::{Event, World};
 use super::{MS, SECOND, Us};
 use crate::random::Random;
@@ -50,6 +52,7 @@ impl World {
         let engine = process.engine.clone();
         let mut due: Vec<Fetch> = Vec::new();
         engine.step(now / 1000, &mut due);
+        self.close_links_to_evicted(slot);
         for fetch in due {
             let link = self.slots[slot].process.as_ref().and_then(|p| p.registry.link(fetch.peer).cloned());
             match link {
@@ -58,6 +61,21 @@ impl World {
             }
         }
         self.schedule_step(slot, now + self.plan.step);
+    }
+
+    /// Whoever is evicted is told so, once this node knows it.
+    fn close_links_to_evicted(&mut self, slot: usize) {
+        let Some(process) = &mut self.slots[slot].process else { return };
+        let (engine, version) = (process.engine.clone(), process.engine.evictions_version());
+        if std::mem::replace(&mut process.evictions, version) == version {
+            return;
+        }
+        let gone = |link: &&Arc<SimLink>| engine.is_evicted(Linked::peer(&***link).directory);
+        let links: Vec<_> = process.registry.links().filter(gone).map(|l| (l.conn, l.side)).collect();
+        links.into_iter().for_each(|(conn, side)| self.close_evicted(conn, side));
+        self.look(slot);
+        self.wake_senders(slot);
+        self.notice_broken_log(slot);
     }
 
     fn ask(&mut self, slot: usize, conn: u64, side: usize, ranges: Vec<SeqRange>) {
@@ -99,7 +117,7 @@ impl World {
         let Some(engine) = self.engine(from) else { return };
         let travel = self.network.travel(from, to);
         let Some(run) = self.fetches.get_mut(&fetch) else { return };
-        let mut out = Vec::new();
+        let (mut out, mut dropped) = (Vec::new(), false);
         let mut over = run.random.below(1000) < cut_per_mille;
         if !over {
             match run.turns.pop_front() {
@@ -120,10 +138,16 @@ impl World {
                             }
                         }
                         Ok(_) => {}
+                        Err(ReplicaError::Dropped(_)) => dropped = true,
                         Err(_) => over = true,
                     }
                 }
             }
+        }
+        if dropped {
+            // Judged anew, the peer fetches a checkpoint.
+            let (conn, side) = (run.conn, 1 - run.side);
+            return self.close_end(conn, side, true);
         }
         let ready = run.pieces.back().map_or(0, |p| p.0).max(now + travel);
         let idle = run.pieces.is_empty();
@@ -152,6 +176,7 @@ impl World {
             return self.at(now + 150 * MS, Event::Piece { fetch });
         }
         let Some(link) = asker.link().cloned() else { return };
+        let (conn, side) = (run.conn, run.side);
         let Some(run) = self.fetches.get_mut(&fetch) else { return };
         run.heard_at = now;
         let Some((_, Some(mut piece))) = run.pieces.pop_front() else { return self.end_fetch(fetch) };
@@ -167,12 +192,15 @@ impl World {
                 let group: Vec<u8> = run.rest.drain(..whole).collect();
                 self.deliver(slot, &link, &group)
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.to_string().into()),
         };
         self.look(slot);
         if let Err(error) = taken {
             self.note(|| format!("n{slot} gives an answer up: {error}"));
             self.end_fetch(fetch);
+            if error.begins_again {
+                self.close_end(conn, side, true);
+            }
         } else if let Some(next) = next {
             self.at(next.max(now), Event::Piece { fetch });
         }

@@ -55,6 +55,9 @@ impl World {
         if !drained && self.violation.is_none() {
             invariants::bounds::missed(self);
         }
+        if self.violation.is_none() {
+            invariants::bounds::shortened(self);
+        }
     }
 
     /// Runs while `unfinished`, at most to the deadline. True when it is finished.

@@ -1,6 +1,6 @@
 //! Everything that was ever written, as first seen in the log of its origin or of a peer: the truth that nodes are compared with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::effect::Effect;
 use engine::effect::batch::Batch;
@@ -55,6 +55,8 @@ impl Origin {
 pub struct Ledger {
     pub origins: BTreeMap<NodeId, Origin>,
     pub effects: u64,
+    /// What came too late to be merged.
+    pub late: BTreeSet<EffectId>,
 }
 
 impl Ledger {

@@ -4,6 +4,7 @@
 //! messages of a stream arrive in order or not at all, a gone end is noticed by a goodbye or by silence.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -16,7 +17,8 @@ use beacon::hello::{self, Hello};
 use beacon::relay::{self, Peer, View};
 use beacon::{Admitted, Linked, SILENT};
 use engine::effect::batch::parse_header;
-use engine::replication::{Member, Received, Replica};
+use engine::replication::standing::{Position, Standing};
+use engine::replication::{Member, Received, Replica, ReplicaError};
 use proto::{Frontier, NodeId, Seq};
 
 use super::world::{Event, World};
@@ -28,8 +30,6 @@ const SILENCE_MAX: Us = 5 * SECOND;
 const DIAL_PACE: Us = 450 * MS;
 /// While busy, appends are collected for so long.
 const LINGER: Us = MS;
-/// Members are told again at most so often.
-const TELL_EVERY: Us = SECOND;
 /// A packet that met a cut is sent again after so long.
 const RETRANSMIT: Us = 150 * MS;
 
@@ -101,7 +101,11 @@ pub struct End {
     acks: Option<AckPacer>,
     packer: Packer,
     told: Vec<Member>,
-    told_at: Us,
+    told_evictions: u64,
+    /// What its Hello said of its log.
+    said: Position,
+    /// Whether the log of each has what the other lacks.
+    standing: Standing,
     /// What the peer says of itself.
     reaches: BTreeSet<NodeId>,
     peer_shown: Frontier,
@@ -124,6 +128,33 @@ struct Outbox {
     wanted_due: bool,
 }
 
+/// A batch was not taken.
+#[derive(Debug)]
+pub struct Refusal {
+    text: String,
+    /// The link is to be judged anew.
+    pub begins_again: bool,
+}
+
+impl From<String> for Refusal {
+    fn from(text: String) -> Self {
+        Refusal { text, begins_again: false }
+    }
+}
+
+impl From<ReplicaError> for Refusal {
+    fn from(error: ReplicaError) -> Self {
+        let begins_again = matches!(error, ReplicaError::Unmergeable(_));
+        Refusal { text: error.to_string(), begins_again }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 pub enum EndState {
     Greeting,
     Up(Arc<SimLink>),
@@ -142,7 +173,9 @@ impl End {
             acks: None,
             packer: Packer::new(false),
             told: Vec::new(),
-            told_at: 0,
+            told_evictions: 0,
+            said: Position::default(),
+            standing: Standing::Level,
             reaches: BTreeSet::new(),
             peer_shown: Frontier::new(),
             asked: None,
@@ -235,6 +268,7 @@ impl World {
             return self.drop_greeting(conn);
         }
         let Some(ours) = self.hello_of(from) else { return };
+        self.end(conn, 0, |end| end.said = ours.position.clone());
         let travel = self.network.travel(from, to);
         self.at(self.now + travel, Event::Hello { conn, side: 1, bytes: ours.encode() });
     }
@@ -274,13 +308,16 @@ impl World {
                 return self.close_end(conn, side, false);
             }
         };
+        if side == 1 {
+            self.end(conn, side, |end| end.said = ours.position.clone());
+        }
         if self.admit(conn, side, theirs) && side == 1 {
             let travel = self.network.travel(slot, other);
             self.at(self.now + travel, Event::Hello { conn, side: 0, bytes: ours.encode() });
         }
     }
 
-    fn refused(&mut self, slot: usize, by: usize) {
+    pub fn refused(&mut self, slot: usize, by: usize) {
         let now = self.now;
         if let Some(process) = &mut self.slots[slot].process {
             process.refusals += 1;
@@ -299,6 +336,7 @@ impl World {
         let Some(process) = &mut self.slots[slot].process else { return false };
         let engine = process.engine.clone();
         let own = engine.member();
+        let said = self.conns[&conn].ends[side].said.clone();
         let peer_has = theirs.position.shown.seq(own.node);
         let ours = engine.ack().own;
         if peer_has > ours {
@@ -308,6 +346,16 @@ impl World {
             );
             return false;
         }
+        if let Err(error) = Replica::learn_evictions(&*engine, &theirs.evictions) {
+            self.note(|| format!("n{slot} cannot write who is evicted: {error}"));
+            self.close_end(conn, side, true);
+            return false;
+        }
+        if Replica::is_evicted(&*engine, theirs.member.directory) {
+            self.close_evicted(conn, side);
+            return false;
+        }
+        let Some(process) = &mut self.slots[slot].process else { return false };
         let link = Arc::new(SimLink {
             id,
             peer: theirs.member.clone(),
@@ -319,6 +367,7 @@ impl World {
             open: AtomicBool::new(true),
             silent_us: AtomicU64::new(0),
         });
+        let standing;
         match process.registry.admit(own.node, &link) {
             Admitted::Yes { replaced } => {
                 if let Some(old) = replaced {
@@ -327,7 +376,16 @@ impl World {
                     }
                     self.close_end(old.conn, old.side, true);
                 }
-                engine.peer_up(&link.peer, &theirs.position, now_ms);
+                standing = engine.peer_up(&link.peer, &said, &theirs.position, now_ms);
+                if standing == Standing::Apart {
+                    if let Some(process) = &mut self.slots[slot].process {
+                        process.registry.remove(&link);
+                    }
+                    self.close_end(conn, side, true);
+                    self.apart(slot, other);
+                    return false;
+                }
+                self.apart.remove(&(slot.min(other), slot.max(other)));
                 theirs.members.iter().for_each(|m| _ = engine.learn(m));
             }
             Admitted::AlreadyLinked => {
@@ -361,10 +419,15 @@ impl World {
         end.peer_shown = theirs.position.shown;
         end.acks = Some(AckPacer::new(own.node));
         end.packer = Packer::new(far);
-        end.told = engine.members();
-        end.told_at = now;
+        end.standing = standing;
         self.schedule_send(conn, side, now);
         self.schedule_arrival(conn, side, now);
+        if !standing.is_level() {
+            self.note(|| format!("n{slot} is {standing:?} of n{other}"));
+        }
+        if let Standing::Behind { .. } = standing {
+            self.at(now, Event::Borrow { conn, side });
+        }
         self.plan_streams(slot);
         self.look(slot);
         true
@@ -415,12 +478,20 @@ impl World {
             frame::put_streams(&mut out, &streams);
         }
         let mut messages: Vec<Vec<u8>> = Vec::new();
+        let version = Replica::evictions_version(&*engine);
+        if version != end.told_evictions {
+            end.told_evictions = version;
+            frame::put_evictions(&mut out, &Replica::evictions(&*engine));
+        }
         if !out.is_empty() {
             messages.push(std::mem::take(&mut out));
         }
         let ack = engine.ack();
         let (mut more, mut unreadable) = (false, None);
-        for (origin, cursor) in cursors.iter_mut() {
+        let withholds = engine.withholds();
+        let lacks = || !end.peer_shown.covers(&engine.position().dropped);
+        let idle = matches!(end.standing, Standing::Ahead { .. }) && lacks() || withholds;
+        for (origin, cursor) in cursors.iter_mut().filter(|_| !idle) {
             let newest = if origin == engine.node() { ack.own } else { ack.applied.seq(origin) };
             if newest <= *cursor {
                 continue;
@@ -441,21 +512,24 @@ impl World {
         let upto = cursors.own();
         if let Some(error) = unreadable {
             self.note(|| format!("n{slot} cannot read its log: {error}"));
+            if matches!(error, ReplicaError::Log(_)) && self.gives_up_damaged(slot, &error.to_string()) {
+                return;
+            }
             return self.close_end(conn, side, true);
         }
         let since = Duration::from_micros(now - end.begun);
         let wake = acks.consider(ack, since);
-        let due = acks.take(upto, since);
+        let due = if withholds { None } else { acks.take(upto, since) };
         if let Some(ack) = due {
-            if now >= end.told_at + TELL_EVERY {
-                end.told_at = now;
-                let members = engine.members();
-                if members != end.told {
-                    frame::put_members(&mut out, &members);
-                    end.told = members;
-                }
+            let members = engine.members();
+            if members != end.told {
+                frame::put_members(&mut out, &members);
+                end.told = members;
+                acks.renew();
+                more = true;
+            } else {
+                frame::put_ack(&mut out, &ack);
             }
-            frame::put_ack(&mut out, &ack);
         }
         let next = if more { now + 10 } else { end.begun + wake.as_micros() as Us };
         for message in messages.into_iter().chain((!out.is_empty()).then_some(out)) {
@@ -546,7 +620,7 @@ impl World {
                 .ok_or_else(|| "an incomplete frame".to_owned())?;
             rest = &rest[bytes..];
             match frame {
-                Frame::Batches(group) => self.deliver(slot, link, &group)?,
+                Frame::Batches(group) => self.deliver(slot, link, &group).map_err(|refusal| refusal.text)?,
                 Frame::Ack(ack) => {
                     if ack.hlc.ms() > self.wall_ms(slot) + hello::AHEAD_MS_MAX {
                         return Err("the clock of the peer is ahead".into());
@@ -562,7 +636,10 @@ impl World {
                     self.end(conn, side, |end| end.asked = Some(streams));
                     self.schedule_send(conn, side, self.now);
                 }
-                Frame::Members(members) => members.iter().for_each(|m| _ = engine.learn(m)),
+                Frame::Members(members) => {
+                    engine.informed(link.peer.node, &members);
+                    members.iter().for_each(|m| _ = engine.learn(m));
+                }
                 Frame::Evictions(told) => {
                     _ = Replica::learn_evictions(&*engine, &told).map_err(|e| e.to_string())?
                 }
@@ -642,15 +719,15 @@ impl World {
     }
 
     /// As `beacon::link::deliver`.
-    pub fn deliver(&mut self, slot: usize, link: &SimLink, group: &[u8]) -> Result<(), String> {
+    pub fn deliver(&mut self, slot: usize, link: &SimLink, group: &[u8]) -> Result<(), Refusal> {
         let Some(engine) = self.engine(slot) else { return Ok(()) };
         engine.stamps_until(self.wall_ms(slot) + hello::AHEAD_MS_MAX);
         let (mut shown, mut waits, mut result) = (false, false, Ok(()));
         for batch in frame::batches(group) {
             let received = batch
                 .as_ref()
-                .map_err(|e| e.to_string())
-                .and_then(|b| engine.batch(link.peer.node, b, self.now / 1000).map_err(|e| e.to_string()));
+                .map_err(|e| e.to_string().into())
+                .and_then(|b| engine.batch(link.peer.node, b, self.now / 1000).map_err(Refusal::from));
             self.note(|| {
                 let header = batch.ok().and_then(|b| parse_header(b).ok());
                 let ids = header.map(|h| format!("{}:{}..{}", h.origin, h.first, h.last()));
@@ -712,6 +789,31 @@ impl World {
         if matches!(state, EndState::Up(_)) && self.is_running(slot, boot) {
             self.plan_streams(slot);
         }
+    }
+
+    /// One end goes, and tells the other that it was evicted.
+    pub fn close_evicted(&mut self, conn: u64, side: usize) {
+        let Some(ends) = self.conns.get(&conn).map(|c| &c.ends) else { return };
+        let (slot, other) = (ends[side].slot, ends[1 - side].slot);
+        let travel = self.network.travel(slot, other);
+        self.at(self.now + travel, Event::Evicted { conn, side: 1 - side });
+        self.close_end(conn, side, false);
+    }
+
+    /// The other end went, saying that this node was evicted.
+    pub fn told_evicted(&mut self, conn: u64, side: usize) {
+        let Some(ends) = self.conns.get(&conn).map(|c| &c.ends) else { return };
+        let (slot, boot, from) = (ends[side].slot, ends[side].boot, ends[1 - side].slot);
+        if ends[side].is_closed() || !self.is_running(slot, boot) || self.network.is_cut(from, slot) {
+            return;
+        }
+        self.note(|| format!("n{slot} hears that it was evicted"));
+        if let Some(engine) = self.engine(slot) {
+            engine.become_evicted();
+        }
+        self.close_end(conn, side, false);
+        self.look(slot);
+        self.notice_broken_log(slot);
     }
 
     /// The other end said that it goes.

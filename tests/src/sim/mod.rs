@@ -24,9 +24,11 @@ pub mod ledger;
 pub mod link;
 pub mod network;
 pub mod node;
+pub mod operator;
 pub mod oracle;
 pub mod plan;
 pub mod shrink;
+pub mod transfer;
 pub mod workload;
 pub mod world;
 
@@ -58,6 +60,14 @@ pub struct Summary {
     pub starts: u64,
     pub fetches: u64,
     pub rebuilds: u64,
+    /// Checkpoints that were carried to another node.
+    pub transfers: u64,
+    /// Members that were taken out.
+    pub evictions: u64,
+    /// Effects that came too late.
+    pub late: u64,
+    /// Times that two nodes could not be joined any more.
+    pub apart: u64,
     /// Virtual time until all was one, after the faults.
     pub healed: Us,
     /// Of everything shown at the end: the same seed gives the same.

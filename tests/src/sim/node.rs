@@ -42,10 +42,16 @@ pub struct Slot {
     pub stopped_by: Option<Ended>,
     /// The disk returns something else than was written.
     pub damaged: bool,
+    /// So it was at a start, which read only what it needed.
+    pub doubted: bool,
     /// The next start is interrupted in the middle of this disk operation.
     pub interrupt_start: Option<u64>,
     /// A crash was ordered for the middle of an operation: how, and for how long.
     pub stop_in_operation: Option<(Stop, Us)>,
+    /// A peer's checkpoint was there at a start that may not have come to its end.
+    pub borrowed: bool,
+    /// The data directory's id, once a node has opened it.
+    pub directory: Option<u64>,
     /// What invariants remember of this directory.
     pub watched: Watched,
 }
@@ -81,6 +87,10 @@ pub struct Process {
     pub refusals: u32,
     /// An operator has seen that the log is broken.
     pub doomed: bool,
+    /// A checkpoint that is fetched, or is here.
+    pub transfer: Option<u64>,
+    /// News of evictions that the links were looked through for.
+    pub evictions: u64,
 }
 
 /// The process as its sessions see it.
@@ -151,8 +161,11 @@ impl Slot {
             durable: Frontier::new(),
             stopped_by: None,
             damaged: false,
+            doubted: false,
             interrupt_start: None,
             stop_in_operation: None,
+            borrowed: false,
+            directory: None,
             watched: Watched::default(),
         }
     }
@@ -199,6 +212,8 @@ impl World {
             at.disk.stop_at(operation);
         }
         let mut ids = random.clone();
+        at.borrowed |= at.disk.names().iter().any(|name| name == "INCOMING");
+        let borrowed = at.borrowed;
         let opened = Engine::open(config, at.disk.mount(), &mut || ids.number() | 1);
         if at.disk.stopped() {
             drop(opened);
@@ -211,7 +226,6 @@ impl World {
             Ok((engine, _)) => engine,
             Err(error) => return self.refused_to_open(slot, &error),
         };
-        engine.set_checkpoint_policy(CheckpointPolicy { retention_bytes: u64::MAX, ..Default::default() });
         let wall_ms = self.wall_ms(slot);
         let host = Arc::new(SimHost {
             facts: ProcessFacts::default(),
@@ -219,6 +233,14 @@ impl World {
             monotonic_us: AtomicU64::new(self.now),
         });
         let server = Server::new(engine.clone(), host.clone(), Config::default(), wall_ms);
+        // After the settings of a server, which are those of a node.
+        engine.set_checkpoint_policy(CheckpointPolicy {
+            log_bytes: self.plan.checkpoint_bytes,
+            interval_s: 0,
+            retention_bytes: self.plan.retention_bytes,
+            absent_bytes: self.plan.absent_bytes,
+            points: Vec::new(),
+        });
         let clients =
             (0..self.plan.slots[slot].clients).map(|c| Client::new(&server, boot, c, wall_ms)).collect();
         self.note(|| format!("n{slot} starts as {} with {:?}", engine.node(), engine.frontier()));
@@ -237,14 +259,23 @@ impl World {
             refused_until: vec![0; self.slots.len()],
             refusals: 0,
             doomed: false,
+            transfer: None,
+            evictions: 0,
         });
         self.summary.starts += 1;
         let member = engine.member();
         self.slots[slot].watched.restart();
-        let unused = self.ledger.begin(member.node, slot, member.directory, boot);
+        // Not what it presents itself as, if it was evicted.
+        let directory = engine.log().map_or(member.directory, |log| log.identity().directory);
+        let unused = self.ledger.begin(engine.node(), slot, directory, boot);
         let damaged = self.slots[slot].damaged;
-        invariants::started(self, slot, unused);
+        self.slots[slot].borrowed = false;
+        invariants::started(self, slot, unused, borrowed);
+        self.slots[slot].directory = Some(directory);
         self.look(slot);
+        if self.slots[slot].process.is_none() {
+            return;
+        }
         if damaged {
             self.slots[slot].durable = self.slots[slot].logged.clone();
             self.note_losses(slot);
@@ -292,7 +323,7 @@ impl World {
             // Nothing is wrong with what is there.
             return self.start_after(slot, SECOND / 2);
         }
-        if !self.slots[slot].damaged {
+        if !self.slots[slot].damaged && !self.slots[slot].doubted {
             return self.violate("durability", format!("n{slot} does not start on a sound disk: {text}"));
         }
         let named = self.slots[slot].disk.names().iter().any(|name| text.contains(name.as_str()));
@@ -302,6 +333,19 @@ impl World {
         }
         self.wipe(slot);
         self.start_after(slot, SECOND);
+    }
+
+    /// Damage that a start did not see is found by whoever reads more, by the name of the file: the directory is given up. False when
+    /// there can be none.
+    pub fn gives_up_damaged(&mut self, slot: usize, error: &str) -> bool {
+        if !self.slots[slot].doubted || self.slots[slot].disk.is_limited() {
+            return false;
+        }
+        self.note(|| format!("n{slot} is damaged behind its checkpoint: {error}"));
+        self.crash(slot, Stop::Kill);
+        self.wipe(slot);
+        self.start_after(slot, SECOND);
+        true
     }
 
     pub fn start_after(&mut self, slot: usize, pause: Us) {
@@ -316,10 +360,13 @@ impl World {
         let at = &mut self.slots[slot];
         at.disk = SimDisk::new(seed);
         at.damaged = false;
+        at.doubted = false;
+        at.borrowed = false;
         at.logged = Frontier::new();
         at.durable = Frontier::new();
         at.stopped_by = None;
         at.watched = Watched::default();
+        self.lost.extend(at.directory.take());
         self.ledger.origins.values_mut().filter(|o| o.slot == slot).for_each(|o| o.kept = Some(Seq(0)));
         self.excuse_losses();
     }
@@ -403,8 +450,20 @@ impl World {
         self.look(slot);
         if engine.has_failed() {
             self.note(|| format!("n{slot} could not work its state out again"));
+            if self.gives_up_damaged(slot, "the state could not be worked out again") {
+                return;
+            }
             self.crash(slot, Stop::Kill);
             return self.start_after(slot, SECOND / 2);
+        }
+        if engine.wants_restart() {
+            return self.start_again(slot);
+        }
+        // A refusal is met again at the next tick.
+        let _ = engine.late_step(&engine.turn(wall_ms));
+        self.look(slot);
+        if engine.checkpoint_due(wall_ms) {
+            self.checkpoint(slot, u64::MAX);
         }
         self.notice_broken_log(slot);
         self.end_silent_links(slot);

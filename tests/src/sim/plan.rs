@@ -59,6 +59,16 @@ pub struct Plan {
     /// Commands in a thousand that probe what a client may rely on.
     pub probe_per_mille: u64,
     pub transaction_per_mille: u64,
+    /// Log that stays behind a checkpoint at most (bytes).
+    pub retention_bytes: u64,
+    /// So much log makes a checkpoint due (bytes); 0: only who asks for one.
+    pub checkpoint_bytes: u64,
+    /// Log kept for members that are away at most (bytes); 0: as much as they lack.
+    pub absent_bytes: u64,
+    /// Directories that are lost are taken out.
+    pub operator: bool,
+    /// The slot whose node takes members out.
+    pub evictor: usize,
     pub faults: Vec<Fault>,
 }
 
@@ -111,15 +121,50 @@ impl Plan {
             transaction_per_mille: [0, 50, 300][r.index(3)],
             families,
             slots,
+            retention_bytes: u64::MAX,
+            checkpoint_bytes: 0,
+            absent_bytes: 0,
+            operator: false,
+            evictor: 0,
             faults: Vec::new(),
         };
         plan.faults = draw_faults(r, &plan);
+        plan.draw_members(&mut Random::new(seed ^ 0x6d65_6d62_6572));
         plan
     }
 
-    /// True when a directory was lost for good: its member never acks again.
-    pub fn loses_members(&self) -> bool {
-        self.faults.iter().any(|f| matches!(f.kind, FaultKind::Wipe { .. } | FaultKind::FlipAtRest { .. }))
+    /// How log is dropped and who is taken out: half of the runs keep everything.
+    fn draw_members(&mut self, r: &mut Random) {
+        self.operator = r.index(2) == 0;
+        self.evictor = r.index(self.slots.len());
+        if r.index(2) == 0 {
+            self.retention_bytes = [0, 2_000, 20_000][r.index(3)];
+            self.checkpoint_bytes = [0, 3_000, 12_000, 60_000][r.index(4)];
+            // Who waits for the checkpoint of a member that is lost goes on once that one is evicted.
+            self.operator = true;
+            self.absent_bytes = [0, 0, 0, 4_000, 20_000][r.index(5)];
+        }
+        if self.slots.len() > 2 && r.index(4) == 0 {
+            for _ in 0..1 + r.index(2) {
+                let (at, slot) = (r.below(self.length), r.index(self.slots.len()));
+                self.faults.push(Fault { at, seed: r.number(), kind: FaultKind::Evict { slot } });
+            }
+            self.faults.sort_by_key(|f| f.at);
+        }
+    }
+
+    /// Two nodes may have dropped what the other never saw: log is not kept for the absent, or a machine lost what it had acked.
+    pub fn may_come_apart(&self) -> bool {
+        let loses = |f: &Fault| {
+            matches!(
+                f.kind,
+                FaultKind::Crash { stop: Stop::PowerCut, .. }
+                    | FaultKind::CrashTwice { .. }
+                    | FaultKind::Wipe { .. }
+                    | FaultKind::FlipAtRest { .. }
+            )
+        };
+        self.absent_bytes > 0 || self.faults.iter().any(loses)
     }
 }
 
@@ -224,6 +269,19 @@ impl fmt::Display for Plan {
             self.transaction_per_mille,
             self.probe_per_mille,
             names.join(" ")
+        )?;
+        if self.retention_bytes < u64::MAX {
+            writeln!(
+                f,
+                "  log: {} bytes stay, {} for the absent, a checkpoint each {}",
+                self.retention_bytes, self.absent_bytes, self.checkpoint_bytes
+            )?;
+        }
+        writeln!(
+            f,
+            "  node {} evicts{}",
+            self.evictor,
+            if self.operator { ", also who is lost" } else { "" }
         )?;
         writeln!(
             f,

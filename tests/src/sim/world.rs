@@ -1,7 +1,7 @@
 //! The world: its queue of events in virtual time, and what happens at each.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::fetch::FetchRun;
 use super::ledger::Ledger;
@@ -9,7 +9,8 @@ use super::link::Conn;
 use super::network::Network;
 use super::node::Slot;
 use super::plan::Plan;
-use super::{Summary, Us, Violation, invariants};
+use super::transfer::Transfer;
+use super::{SECOND, Summary, Us, Violation, invariants};
 use crate::random::Random;
 use crate::sim_disk::Stop;
 
@@ -79,6 +80,21 @@ pub enum Event {
     GiveUp {
         fetch: u64,
     },
+    /// A checkpoint of the peer's is needed, and carried.
+    Borrow {
+        conn: u64,
+        side: usize,
+    },
+    Carry {
+        transfer: u64,
+    },
+    /// A peer says that this node was evicted.
+    Evicted {
+        conn: u64,
+        side: usize,
+    },
+    /// Somebody looks after the cluster.
+    Operate,
     Fault {
         number: usize,
     },
@@ -135,6 +151,13 @@ pub struct World {
     pub network: Network,
     pub conns: BTreeMap<u64, Conn>,
     pub fetches: BTreeMap<u64, FetchRun>,
+    pub transfers: BTreeMap<u64, Transfer>,
+    /// Pairs of slots, the lower first, that cannot be joined, and since when.
+    pub apart: BTreeMap<(usize, usize), Us>,
+    /// Data directories that are gone for good.
+    pub lost: BTreeSet<u64>,
+    /// And those that somebody took out.
+    pub evicted: BTreeSet<u64>,
     pub ledger: Ledger,
     /// Names of all clients that ever probed.
     pub names: Vec<String>,
@@ -162,6 +185,10 @@ impl World {
             network: Network::new(&plan),
             conns: BTreeMap::new(),
             fetches: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            apart: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            evicted: BTreeSet::new(),
             ledger: Ledger::default(),
             names: Vec::new(),
             summary: Summary::default(),
@@ -176,6 +203,7 @@ impl World {
             let moment = world.random.below(world.plan.length);
             world.at(moment, Event::Compare { slot });
         }
+        world.at(SECOND, Event::Operate);
         for number in 0..world.plan.faults.len() {
             world.at(world.plan.faults[number].at, Event::Fault { number });
         }
@@ -188,6 +216,8 @@ impl World {
         self.run_until(length);
         self.heal();
         self.summary.effects = self.ledger.effects;
+        self.summary.evictions = self.evicted.len() as u64;
+        self.summary.late = self.ledger.late.len() as u64;
     }
 
     /// Runs what is due up to a moment, and stops there.
@@ -233,7 +263,9 @@ impl World {
             Event::Hello { conn, side, .. }
             | Event::Send { conn, side, .. }
             | Event::Arrive { conn, side }
-            | Event::Goodbye { conn, side } => self.conns.get(conn).map(|c| c.ends[*side].slot),
+            | Event::Goodbye { conn, side }
+            | Event::Evicted { conn, side }
+            | Event::Borrow { conn, side } => self.conns.get(conn).map(|c| c.ends[*side].slot),
             Event::Greet { conn } => self.conns.get(conn).map(|c| c.ends[0].slot),
             Event::Serve { fetch } => {
                 let run = self.fetches.get(fetch)?;
@@ -281,6 +313,10 @@ impl World {
             Event::Serve { fetch } => self.serve(fetch),
             Event::Piece { fetch } => self.piece(fetch),
             Event::GiveUp { fetch } => self.give_up(fetch),
+            Event::Borrow { conn, side } => self.borrow(conn, side),
+            Event::Carry { transfer } => self.carry(transfer),
+            Event::Evicted { conn, side } => self.told_evicted(conn, side),
+            Event::Operate => self.operate(),
             Event::Fault { number } => self.begin_fault(number),
             Event::FaultEnds { number } => self.end_fault(number),
             Event::RollOn { slot, each } => self.roll_on(slot, each),

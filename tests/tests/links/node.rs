@@ -200,11 +200,15 @@ impl Replica for Memory {
         news
     }
 
+    fn informed(&self, peer: NodeId, members: &[Member]) {
+        self.state().stability.informed(peer, members);
+    }
+
     fn position(&self) -> Position {
         Position { shown: self.frontier(), ..Position::default() }
     }
 
-    fn peer_up(&self, peer: &Member, position: &Position, _now_ms: u64) -> Standing {
+    fn peer_up(&self, peer: &Member, _said: &Position, position: &Position, _now_ms: u64) -> Standing {
         let mut state = self.state();
         state.nack.peer_up(peer.node, &position.shown);
         state.nack.place(peer.node, peer.region == self.member.region);

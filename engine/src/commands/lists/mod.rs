@@ -1,5 +1,6 @@
 //! Commands on lists.
 
+mod again;
 mod blocking;
 mod ends;
 mod inner;
@@ -7,6 +8,7 @@ mod moves;
 mod position;
 mod range;
 
+pub(crate) use again::{list_op, whole_list};
 pub use blocking::{blmove, blmpop, blpop, brpop, brpoplpush};
 pub use ends::{lmpop, lpop, lpush, lpushx, rpop, rpush, rpushx};
 pub use inner::{linsert, lrem, lset};

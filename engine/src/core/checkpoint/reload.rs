@@ -22,6 +22,8 @@ impl Engine {
             let mut shards: AllShards<'_> = self.shards.iter().map(|s| s.lock()).collect();
             self.end_turn().map_err(|refused| refused.0)?;
             let shown = self.forget(&mut shards);
+            // Each batch comes as it came then: others of before it may follow.
+            self.closed_ms.store(0, Relaxed);
             if let Err(error) = self.read_back(log, last.as_ref(), &mut shards) {
                 self.fail();
                 return Err(error.into());

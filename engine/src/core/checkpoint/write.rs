@@ -299,6 +299,10 @@ impl Engine {
     /// A node with peers keeps what some member may lack, unless that is more than the policy allows; and what is lent.
     fn first_segment_kept(&self, log: &Log, manifest: &Manifest) -> u64 {
         let policy = self.checkpoint_policy();
+        if self.borrowing().active.load(Relaxed) {
+            // What a peer's checkpoint has not is taken from here.
+            return log.first_kept(LogPosition(0), 0);
+        }
         let mut needed = manifest.from;
         if !self.is_alone() {
             let base_cut = self.peers.lock().base_cut.clone();

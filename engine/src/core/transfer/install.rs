@@ -71,6 +71,10 @@ fn publish(
 ) -> Result<(), LogError> {
     let lent_log = order.name(LoanPart::Log { end: manifest.from });
     let lent = Lent::read(&**disk, &lent_log, &manifest)?;
+    if order.become_new.is_none() && !lent.reached.covers(&log.dropped()) {
+        // The old state alone has something that the loan has not: the loan is given up.
+        return Ok(());
+    }
     let directory = order.become_new.map_or(log.identity().directory, |(directory, _)| directory);
     let files = take_images(&**disk, order, &manifest)?;
     let merges = order.become_new.is_none() && lent.merges_with(log)?;

@@ -1,4 +1,5 @@
-//! Late sets: effects of this directory that came too late to be merged, kept in files until somebody decides about them.
+//! Late sets: effects of this directory that came too late to be merged, kept in files until somebody decides about them. Those
+//! that others wrote and only this directory shows are a set of their own, which is never replayed without being asked.
 //!
 //! ```text
 //! LATE-000000000001        magic u32 | crc u32 | version u32 | flags u32 | created ms u64 | effects u64 | batches
@@ -13,15 +14,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::Mutex;
-use proto::{Frontier, Hlc};
+use proto::{EffectId, Frontier, Hlc, NodeId};
 
 use super::incoming::Order;
 use super::install::{copy_unknown, read_file};
+use crate::commands::lists;
 use crate::core::remote::has_key;
 use crate::core::{Engine, Key, LockPlan, Turn, Unit, WriteRefused};
 use crate::disk::{Disk, DiskError};
 use crate::effect::batch::{Batch, HEADER_BYTES, parse_header};
-use crate::effect::{Effect, Op};
+use crate::effect::{Effect, Op, Payload};
 use crate::log::{Damage, Log, LogError, LogPosition};
 use crate::state::table::SHARDS;
 
@@ -99,30 +101,52 @@ pub(super) fn next_number(disk: &dyn Disk) -> Result<u64, DiskError> {
     Ok(disk.list()?.iter().filter_map(|file| late_number(file)).max().unwrap_or(0) + 1)
 }
 
-/// Keeps what lies between two places of a log and is beyond `reached` as the set that the order names. Nothing is written when
-/// there is none. Done again, it comes to the same.
+/// Keeps what lies between two places of a log and is beyond `reached`: what was written here as the set that the order names, and
+/// what others wrote as the one after it. Those have it themselves, and tell it when they come: it is only kept to be looked at.
+/// Nothing is written when there is none. Done again, it comes to the same.
 pub(super) fn keep(
     disk: &Arc<dyn Disk>,
     order: &Order,
     log: &Log,
-    (begin, end): (LogPosition, LogPosition),
+    between: (LogPosition, LogPosition),
     reached: &Frontier,
     now_ms: u64,
 ) -> Result<(), LogError> {
-    let id = order.late;
+    let own = |node: NodeId| log.identity().nodes.contains(&node);
+    let replays = if order.replays { FLAG_REPLAYS } else { 0 };
+    keep_of(disk, (order.late, replays), log, between, reached, now_ms, &own)?;
+    keep_of(disk, (order.late + 1, 0), log, between, reached, now_ms, &|node| !own(node))
+}
+
+/// Keeps what some origins wrote.
+fn keep_of(
+    disk: &Arc<dyn Disk>,
+    (id, flags): (u64, u32),
+    log: &Log,
+    (begin, end): (LogPosition, LogPosition),
+    reached: &Frontier,
+    now_ms: u64,
+    of: &dyn Fn(NodeId) -> bool,
+) -> Result<(), LogError> {
     // It has its name only when it is whole: begun again, it is written again.
     let unfinished = format!("{}{}", name(id), crate::log::UNFINISHED);
     let file = disk.open(&unfinished)?;
     file.truncate(0)?;
     let (mut offset, mut effects, mut taken) = (HEAD_BYTES as u64, 0, reached.clone());
     copy_unknown(log, begin, end, &mut taken, &mut |group| {
-        let mut rest = group;
+        let (mut rest, mut kept) = (group, Vec::new());
         while let Ok(header) = parse_header(rest) {
-            effects += u64::from(header.count);
-            rest = &rest[header.bytes()..];
+            let (one, more) = rest.split_at(header.bytes());
+            rest = more;
+            if of(header.origin) {
+                effects += u64::from(header.count);
+                kept.extend_from_slice(one);
+            }
         }
-        file.write_at(group, offset)?;
-        offset += group.len() as u64;
+        if !kept.is_empty() {
+            file.write_at(&kept, offset)?;
+            offset += kept.len() as u64;
+        }
         Ok(())
     })?;
     if effects == 0 {
@@ -133,7 +157,7 @@ pub(super) fn keep(
     head.extend_from_slice(&MAGIC.to_le_bytes());
     head.extend_from_slice(&[0; 4]);
     head.extend_from_slice(&VERSION.to_le_bytes());
-    head.extend_from_slice(&if order.replays { FLAG_REPLAYS } else { 0 }.to_le_bytes());
+    head.extend_from_slice(&flags.to_le_bytes());
     head.extend_from_slice(&now_ms.to_le_bytes());
     head.extend_from_slice(&effects.to_le_bytes());
     let crc = crc32c::crc32c(&head[8..]);
@@ -196,6 +220,11 @@ fn read_batch(disk: &dyn Disk, id: u64, offset: u64) -> Result<Option<(Vec<u8>, 
 pub enum LateError {
     #[error("there is no late set {0}")]
     Unknown(u64),
+    #[error(
+        "what is next in late set {0} may come back from a member that has it: wait until all members are linked, or evict those \
+         that are lost"
+    )]
+    Awaited(u64),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
@@ -297,6 +326,20 @@ impl Engine {
     /// Replays a set from where it was left, up to about `budget` effects. Returns how many were written, and whether that was all of
     /// it; then the set is gone.
     pub fn late_replay(&self, id: u64, turn: &Turn, budget: u64) -> Result<(u64, bool), LateError> {
+        match self.replay_late(id, turn, budget, &|effect| self.is_nobodys(effect))? {
+            (0, false) => Err(LateError::Awaited(id)),
+            done => Ok(done),
+        }
+    }
+
+    /// The same, up to the first batch that `due` says is not.
+    fn replay_late(
+        &self,
+        id: u64,
+        turn: &Turn,
+        budget: u64,
+        due: &dyn Fn(EffectId) -> bool,
+    ) -> Result<(u64, bool), LateError> {
         self.late_set(id)?;
         let Some(log) = self.log() else { return Ok((0, true)) };
         let disk = log.disk().clone();
@@ -306,6 +349,15 @@ impl Engine {
             let at = self.late.of(id).max(HEAD_BYTES as u64);
             let Some((bytes, next)) = read_batch(&*disk, id, at)? else { break };
             let batch = Batch::parse(&bytes).map_err(|_| LateError::Unknown(id))?;
+            let last = EffectId::new(batch.header.origin, batch.header.last());
+            if self.shown.lock().contains(last) {
+                // It came back: a peer had it, and merged it.
+                self.late.note(id, next);
+                continue;
+            }
+            if !due(last) {
+                return Ok((written, false));
+            }
             let effects: Vec<_> = batch.effects().filter_map(Result::ok).collect();
             written += self.replay_late_batch(turn, &effects, id, next);
             self.end_turn()?;
@@ -342,13 +394,26 @@ impl Engine {
         written
     }
 
-    /// Replays a little of the sets that need no asking. Call often; false when there are none.
+    /// True when no member has an effect, as all of them have said since the start.
+    fn is_nobodys(&self, effect: EffectId) -> bool {
+        let members = self.peers.lock().members.clone();
+        let members: Vec<_> = members.iter().filter(|m| !self.is_evicted(m.directory)).collect();
+        let peers = self.peers.lock();
+        let lacks = |node: NodeId| peers.heard.of(node).is_some_and(|heard| !heard.applied.contains(effect));
+        members.iter().all(|member| lacks(member.node))
+    }
+
+    /// Replays a little of the sets that need no asking, of what no member has: what one has comes back from it. Call often; false
+    /// when there is nothing to do, or not yet.
     pub fn late_step(&self, turn: &Turn) -> Result<bool, LateError> {
         if !self.late_due.load(Relaxed) || self.wants_restart() || self.withholding.load(Relaxed) {
             return Ok(false);
         }
         match self.late_sets()?.iter().find(|set| set.replays) {
-            Some(set) => self.late_replay(set.id, turn, STEP_EFFECTS).map(|_| true),
+            Some(set) => {
+                let due = |effect| self.is_nobodys(effect);
+                self.replay_late(set.id, turn, STEP_EFFECTS, &due).map(|(written, done)| written > 0 || done)
+            }
             None => {
                 self.late_due.store(false, Relaxed);
                 Ok(false)
@@ -379,6 +444,10 @@ impl Engine {
 /// Emits what an effect did on what is there now.
 fn again(unit: &mut Unit<'_>, key: &Key<'_>, op: &Op<'_>) {
     let op = match op {
+        Op::List(op) => return lists::list_op(unit, key, op),
+        Op::Assign { payload: Payload::List(list), expiry } => {
+            return lists::whole_list(unit, key, list, *expiry);
+        }
         // It was laid on a value that is not there any more.
         Op::Overlay { offset, bytes, .. } => {
             Op::Overlay { base: unit.overlay_base(key), offset: *offset, bytes }

@@ -1,6 +1,7 @@
 //! Lending the last checkpoint and the log after it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::Mutex;
 
@@ -25,6 +26,8 @@ struct State {
     lent: Option<Lent>,
     /// A newer checkpoint than this was asked for.
     older_than: Option<u64>,
+    /// Checkpoints up to this number are of no use to others.
+    stale: u64,
 }
 
 struct Lent {
@@ -34,6 +37,13 @@ struct Lent {
 }
 
 impl Lending {
+    /// The state was worked out again, for something that was written beside the base of this checkpoint: who has no more than it and
+    /// the log after it cannot do that.
+    pub fn outdate(&self, number: u64) {
+        let mut state = self.0.lock();
+        state.stale = state.stale.max(number);
+    }
+
     /// The manifest whose files and log have to stay, as of `now_ms`.
     pub fn pinned(&self, now_ms: u64) -> Option<Arc<Manifest>> {
         let mut state = self.0.lock();
@@ -53,12 +63,20 @@ impl Engine {
     /// Offers the last checkpoint with the log up to its end now; `None` while a newer one is being taken: ask again soon.
     pub(in crate::core) fn lend(&self) -> Result<Option<Loan>, ReplicaError> {
         let log = self.log().ok_or_else(|| ReplicaError::Loan("this node keeps no log".into()))?;
+        if self.withholding.load(Relaxed) {
+            return Err(ReplicaError::Loan("this node is to take over another's state itself".into()));
+        }
         let now_ms = self.lending_ms();
         let pinned = self.lending.pinned(now_ms);
         let last = self.checkpoints.last();
         let mut state = self.lending.0.lock();
-        let fits = |manifest: &Arc<Manifest>| log.bytes_since(manifest.from) <= LOG_BYTES_MAX;
-        let newer = |manifest: &Arc<Manifest>| state.older_than.is_some_and(|n| manifest.number > n);
+        let stale = state.stale;
+        let fits = |manifest: &Arc<Manifest>| {
+            manifest.number > stale && log.bytes_since(manifest.from) <= LOG_BYTES_MAX
+        };
+        let newer = |manifest: &Arc<Manifest>| {
+            manifest.number > stale && state.older_than.is_some_and(|n| manifest.number > n)
+        };
         let manifest = match (pinned.filter(fits), last) {
             (Some(pinned), _) => pinned,
             (None, Some(last)) if fits(&last) || newer(&last) => last,

@@ -13,8 +13,8 @@
 //! - what is lent reaches to the end of the lender's log when it was lent, which is after the lender began to count the
 //!   borrower as a member: whatever any node folds as stable without knowing the borrower is in it;
 //! - until the new manifest has its name the borrower's old state counts, and an interrupted installation is begun again;
-//! - of the borrower's own log nothing is lost: effects that the loan lacks are replayed on it, or kept as a late set when they
-//!   cannot be merged.
+//! - of the borrower's own log nothing is lost: effects that the loan lacks are replayed on it, or kept as late sets when they
+//!   cannot be merged; what the borrower wrote apart from what others did.
 
 mod incoming;
 pub(super) mod install;

@@ -1,9 +1,17 @@
 //! Memory is bounded: what waits in the horizon while the run goes, and nothing at all once everything is stable everywhere.
 
+use engine::core::MemberStatus;
+use engine::replication::Replica;
+
 use crate::sim::fault::FaultKind;
 use crate::sim::workload::FAMILIES;
 use crate::sim::world::World;
 use crate::sim_disk::Stop;
+
+/// More than a loan waits for whoever borrows (ms).
+const LOAN_MS: u64 = 120_000;
+/// A segment is longer than it should be by one batch at most (bytes).
+const LONGEST_BATCH: u64 = 8_000;
 
 pub fn after(world: &mut World, slot: usize) {
     let Some(engine) = world.engine(slot) else { return };
@@ -25,10 +33,36 @@ fn kept(world: &World, slot: usize) -> Option<(usize, usize, usize)> {
     Some((windows, unstable, engine.queues().horizon_batches))
 }
 
+/// Everything is stable: the log goes, but for what was to be kept and the segments that hold what came last.
+pub fn shortened(world: &mut World) {
+    if world.plan.retention_bytes == u64::MAX || !world.lost.is_empty() && !world.plan.operator {
+        return;
+    }
+    for slot in 0..world.slots.len() {
+        // Loans that nobody reads from run out.
+        let later_ms = world.wall_ms(slot) + LOAN_MS;
+        if let Some(engine) = world.engine(slot) {
+            engine.tick(later_ms);
+        }
+        // The second ends the segment that the first began in.
+        for _ in 0..2 {
+            world.checkpoint(slot, u64::MAX);
+        }
+        let Some(engine) = world.engine(slot) else { return };
+        let Some(log) = engine.log() else { return };
+        let kept = log.bytes_since(log.begins_at());
+        let most = world.plan.retention_bytes + 3 * world.plan.segment_bytes.max(LONGEST_BATCH);
+        if kept > most {
+            let text = format!("n{slot} keeps {kept} bytes of log, and needs {most} at most");
+            return world.violate("bounds", text);
+        }
+    }
+}
+
 /// Nothing is left to remember. What a clash of types or an ended life hides stays in its window. A directory that is lost for good holds everything; a batch that saw what a power cut took
 /// waits for ever.
 pub fn is_drained(world: &World) -> bool {
-    if world.plan.loses_members() {
+    if !world.lost.is_empty() && !world.plan.operator {
         return true;
     }
     let lossy = world.plan.faults.iter().any(|f| {
@@ -36,11 +70,27 @@ pub fn is_drained(world: &World) -> bool {
     });
     let hides = world.plan.mixed_types || world.plan.families.iter().any(|at| FAMILIES[*at].expires);
     (0..world.slots.len()).all(|slot| {
-        kept(world, slot).is_some_and(|kept| (hides || kept.0 == 0) && kept.1 == 0 && (lossy || kept.2 == 0))
+        kept(world, slot).is_some_and(|kept| {
+            (hides || kept.0 == 0) && kept.1 == 0 && (lossy || !world.evicted.is_empty() || kept.2 == 0)
+        })
     })
 }
 
 pub fn missed(world: &mut World) {
     let left: Vec<_> = (0..world.slots.len()).map(|slot| kept(world, slot)).collect();
-    world.violate("bounds", format!("windows, unstable effects and held batches stay: {left:?}"));
+    let mut text = format!("windows, unstable effects and held batches stay: {left:?}");
+    for slot in 0..world.slots.len() {
+        let list = world.engine(slot).map(|engine| engine.member_list()).unwrap_or_default();
+        let line = |m: &MemberStatus| {
+            format!("{} {:016x} {} {:x?}", m.member.addr, m.member.directory, m.state, m.waits_for)
+        };
+        text.push_str(&format!("\n  n{slot}: {:?}", list.iter().map(line).collect::<Vec<_>>()));
+    }
+    let open = world.engine(0).map(|engine| (engine.evictions(), engine.frontier()));
+    for eviction in open.iter().flat_map(|(all, shown)| all.iter().map(move |one| (one, shown))) {
+        if !eviction.0.cut.as_ref().is_some_and(|cut| eviction.1.covers(cut)) {
+            text.push_str(&format!("\n  not let go of: {:x?}", eviction.0));
+        }
+    }
+    world.violate("bounds", text);
 }

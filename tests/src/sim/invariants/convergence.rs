@@ -50,7 +50,9 @@ pub fn settled(world: &mut World) {
 /// A node shows what the oracle says of the effects it has, at any moment.
 pub fn compare(world: &mut World, slot: usize) {
     if world.engine(slot).is_some_and(|engine| !engine.has_failed()) && world.is_written(slot) {
-        let now_ms = world.wall_ms(slot);
+        // A clock that went back does not bring back what died meanwhile.
+        let seen_ms = world.engine(slot).map_or(0, |engine| engine.hlc().ms());
+        let now_ms = world.wall_ms(slot).max(seen_ms);
         agree(world, slot, now_ms);
     }
 }

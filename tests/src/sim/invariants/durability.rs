@@ -4,6 +4,7 @@
 //! Losses are excused where they happen (`World::excuse_losses`): what no disk holds any more.
 
 use engine::replication::Replica;
+use proto::{EffectId, NodeId, Seq};
 
 use crate::sim::node::Ended;
 use crate::sim::world::World;
@@ -33,7 +34,12 @@ pub fn started(world: &mut World, slot: usize) {
 pub fn settled(world: &mut World) {
     let Some(engine) = world.engine(0) else { return };
     let shown = engine.frontier();
-    let missing = world.ledger.origins.iter().find(|(node, o)| shown.seq(**node) < o.acknowledged);
+    let late = |node: NodeId, seq: Seq| world.ledger.late.contains(&EffectId::new(node, seq));
+    let missing = world.ledger.origins.iter().find(|(node, o)| {
+        let (shown, told) = (shown.seq(**node), o.acknowledged);
+        // What came too late was kept as such: that it is all of it was asked then.
+        shown < told && !(shown.0 + 1..=told.0).any(|seq| late(**node, Seq(seq)))
+    });
     if let Some((node, origin)) = missing {
         let text = format!(
             "{node} of n{} was acknowledged up to {}, shown is {}",

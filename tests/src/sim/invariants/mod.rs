@@ -7,6 +7,7 @@ pub mod convergence;
 pub mod durability;
 pub mod frontier;
 pub mod identity;
+pub mod membership;
 pub mod session;
 pub mod stability;
 
@@ -38,10 +39,15 @@ impl Watched {
     }
 }
 
-/// A process has opened the directory.
-pub fn started(world: &mut World, slot: usize, id_unused: bool) {
+/// A process has opened the directory; `borrowed`: with a peer's checkpoint in the place of what was there.
+pub fn started(world: &mut World, slot: usize, id_unused: bool, borrowed: bool) {
     identity::started(world, slot, id_unused);
-    durability::started(world, slot);
+    if borrowed {
+        membership::took_over(world, slot);
+    } else {
+        durability::started(world, slot);
+    }
+    world.slots[slot].doubted |= world.slots[slot].damaged;
     world.slots[slot].logged = Frontier::new();
     world.slots[slot].stopped_by = None;
     world.slots[slot].damaged = false;
@@ -75,6 +81,9 @@ impl World {
                     })
                 });
                 if let Err(error) = read {
+                    if self.gives_up_damaged(slot, &error.to_string()) {
+                        return;
+                    }
                     return self.violate("durability", format!("n{slot} cannot read its own log: {error}"));
                 }
             }
@@ -94,6 +103,7 @@ impl World {
         }
         frontier::after(self, slot);
         bounds::after(self, slot);
+        membership::after(self, slot);
         if !batches.is_empty() {
             atomicity::after(self, slot);
         }

@@ -21,8 +21,8 @@ pub fn marked(world: &mut World, slot: usize, batch: &Batch<'_>) {
     let Ok(stable) = batch.context() else { return };
     let own = engine.node();
     let members = engine.members();
-    // Whom it knew when it wrote this is not known any more.
-    if world.slots[slot].watched.replaying {
+    // Whom it knew when it wrote this is not known any more; who was evicted waits for its end.
+    if world.slots[slot].watched.replaying || engine.was_evicted() {
         return;
     }
     for member in members.iter().filter(|m| m.node != own) {
