@@ -13,6 +13,17 @@ pub fn put(out: &mut Vec<u8>, mut value: u64) {
 /// Reads one varint and moves `input` past it; `None` when it is cut short, longer than 10 bytes or above 64 bits.
 #[inline]
 pub fn take(input: &mut &[u8]) -> Option<u64> {
+    // Most fit in one byte.
+    if let Some((&byte, rest)) = input.split_first()
+        && byte < 0x80
+    {
+        *input = rest;
+        return Some(u64::from(byte));
+    }
+    take_long(input)
+}
+
+fn take_long(input: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for (i, &byte) in input.iter().enumerate().take(10) {
         if i == 9 && byte > 1 {

@@ -7,6 +7,7 @@ pub mod hash;
 mod hash_table;
 pub mod limits;
 pub mod list;
+mod packed;
 mod ranked;
 pub(crate) mod sample;
 pub mod set;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::hash_table::HashTable;
 use super::limits;
+use super::packed::same;
 use crate::number::{parse_i64, push_i64};
 
 /// Packed sets end at so many members or bytes.
@@ -85,7 +86,7 @@ impl SetValue {
 
     pub fn contains(&self, member: &[u8]) -> bool {
         match &self.0 {
-            Repr::Packed { bytes, .. } => packed(bytes).any(|(_, m)| m == member),
+            Repr::Packed { bytes, .. } => packed(bytes).any(|(_, m)| same(m, member)),
             Repr::Table(table) => table.find(member).is_some(),
             ints => parse_i64(member).is_some_and(|n| find(ints, n).is_ok()),
         }
@@ -102,7 +103,7 @@ impl SetValue {
                 new
             }
             (Repr::Packed { bytes, count }, _) => {
-                if packed(bytes).any(|(_, m)| m == member) {
+                if packed(bytes).any(|(_, m)| same(m, member)) {
                     return false;
                 }
                 if *count < PACKED_MEMBERS_MAX
@@ -136,7 +137,7 @@ impl SetValue {
         match &mut self.0 {
             Repr::Table(table) => table.remove(member).is_some(),
             Repr::Packed { bytes, count } => {
-                let Some((at, found)) = packed(bytes).find(|(_, m)| *m == member) else { return false };
+                let Some((at, found)) = packed(bytes).find(|(_, m)| same(m, member)) else { return false };
                 let end = at + 1 + found.len();
                 bytes.drain(at..end);
                 *count -= 1;

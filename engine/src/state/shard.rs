@@ -26,7 +26,7 @@ pub(crate) use image::Loading;
 use image::{Loaded, Track};
 
 /// Places for windows that a shard keeps though they are free.
-const ROOM_KEPT: usize = 256;
+const ROOM_KEPT: usize = 64;
 /// Lingering windows looked at in one step.
 const LINGERING_STEP: usize = 16;
 

@@ -10,6 +10,7 @@ use proto::varint;
 
 use super::hash_table::{HashTable, Record};
 use super::limits;
+use super::packed::same;
 use super::ranked::{Ranked, Scored, order};
 
 impl Record for Scored {
@@ -143,7 +144,7 @@ impl ZSetValue {
 
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match &self.0 {
-            Repr::Packed { bytes, .. } => packed(bytes).find(|p| p.member == member).map(|p| p.score),
+            Repr::Packed { bytes, .. } => packed(bytes).find(|p| same(p.member, member)).map(|p| p.score),
             Repr::Big(big) => big.scores.find(member).map(|found| found.score),
         }
     }
@@ -174,7 +175,7 @@ impl ZSetValue {
                 let mut known = None;
                 let mut place = None;
                 for found in packed(bytes) {
-                    if known.is_none() && found.member == member {
+                    if known.is_none() && same(found.member, member) {
                         known = Some((found.at, found.end, found.score));
                     } else if place.is_none() && order((found.score, found.member), (score, member)).is_gt() {
                         place = Some(found.at);
@@ -220,7 +221,7 @@ impl ZSetValue {
                 None => false,
             },
             Repr::Packed { bytes, count } => {
-                let Some(found) = packed(bytes).find(|p| p.member == member) else { return false };
+                let Some(found) = packed(bytes).find(|p| same(p.member, member)) else { return false };
                 let (from, to) = (found.at, found.end);
                 bytes.drain(from..to);
                 *count -= 1;

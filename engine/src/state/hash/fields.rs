@@ -7,6 +7,7 @@ use proto::varint;
 
 use crate::state::hash_table::{HashTable, Record};
 use crate::state::limits;
+use crate::state::packed::same;
 
 /// A field and its value in one allocation: field length varint, field, value.
 #[derive(Clone, Debug)]
@@ -91,7 +92,7 @@ impl FieldValues {
 
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
         match &self.0 {
-            Repr::Packed { bytes, .. } => packed(bytes).find(|p| p.field == field).map(|p| p.value),
+            Repr::Packed { bytes, .. } => packed(bytes).find(|p| same(p.field, field)).map(|p| p.value),
             Repr::Table(table) => table.find(field).map(|pair| pair.split().1),
         }
     }
@@ -112,7 +113,7 @@ impl FieldValues {
                 if field.len() > longest || value.len() > longest {
                     return self.widen().put(field, value);
                 }
-                let found = packed(bytes).find(|p| p.field == field);
+                let found = packed(bytes).find(|p| same(p.field, field));
                 if let Some((from, to, len)) = found.map(|p| (p.value_at, p.end, p.value.len())) {
                     if len == value.len() {
                         bytes[to - value.len()..to].copy_from_slice(value);
@@ -142,7 +143,7 @@ impl FieldValues {
         match &mut self.0 {
             Repr::Table(table) => table.remove(field).is_some(),
             Repr::Packed { bytes, count } => {
-                let Some(found) = packed(bytes).find(|p| p.field == field) else { return false };
+                let Some(found) = packed(bytes).find(|p| same(p.field, field)) else { return false };
                 let (from, to) = (found.at, found.end);
                 bytes.drain(from..to);
                 *count -= 1;
