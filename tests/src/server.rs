@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 use proto::resp::Value;
 
 use crate::client::Client;
+use crate::random::setting;
 
-const START_DEADLINE: Duration = Duration::from_secs(30);
-const STOP_DEADLINE: Duration = Duration::from_secs(30);
+/// Seconds for a start and for a stop; `ATOLL_TEST_PATIENCE` for long loads on a full machine.
+const PATIENCE_S: u64 = 30;
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A running server, or one that was stopped and may be started again on the same directory and port.
@@ -115,7 +116,7 @@ impl Server {
     /// Starts the process and waits until it answers PING.
     pub fn launch(&mut self) {
         self.spawn();
-        let deadline = Instant::now() + START_DEADLINE;
+        let deadline = Instant::now() + patience();
         while !self.answers() {
             if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().ok().flatten()) {
                 self.child = None;
@@ -181,7 +182,7 @@ impl Server {
     /// Waits for a server that was told to stop.
     pub fn wait(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("the server runs");
-        let deadline = Instant::now() + STOP_DEADLINE;
+        let deadline = Instant::now() + patience();
         loop {
             if let Some(status) = child.try_wait().expect("the server can be awaited") {
                 return status;
@@ -288,6 +289,10 @@ pub fn binary() -> &'static Path {
         assert!(status.success(), "the atoll binary does not build");
         profile_dir.join("atoll")
     })
+}
+
+fn patience() -> Duration {
+    Duration::from_secs(setting("ATOLL_TEST_PATIENCE", PATIENCE_S))
 }
 
 /// The repository's root.
