@@ -250,6 +250,7 @@ async fn dial(shared: Arc<Shared>, addr: SocketAddr) -> Dialled {
     let Some(_turn) = Turn::take(&shared, addr) else {
         return Dialled::Linked;
     };
+    let said_as = shared.replica.member().directory;
     match link::greet(&shared, &connection).await {
         Ok(link) => {
             shared.spawn(link::live(shared.clone(), link, None));
@@ -257,9 +258,10 @@ async fn dial(shared: Arc<Shared>, addr: SocketAddr) -> Dialled {
         }
         Err(HandshakeError::Link(LinkError::Evicted)) => {
             shared.alarms.raise("evicted", format!("{addr}: {}", LinkError::Evicted));
-            shared.replica.become_evicted();
+            shared.replica.become_evicted(said_as);
             Dialled::Failed(LinkError::Evicted.to_string())
         }
+        Err(error @ HandshakeError::PeerEvicted) => Dialled::Failed(error.to_string()),
         Err(HandshakeError::Ourselves) => {
             shared.registry.lock().answer_self(addr);
             Dialled::Linked

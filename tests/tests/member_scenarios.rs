@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::core::{CheckpointPolicy, Engine, EngineConfig};
 use engine::replication::standing::Standing;
 use engine::replication::{Received, Replica};
-use proto::Seq;
+use proto::{NodeId, Seq};
 use tests::sim_disk::SimDisk;
 use tests::{batches, plans};
 
@@ -122,6 +122,12 @@ fn evict(by: &Node, who: &Node) -> u64 {
     directory
 }
 
+/// Up to where effects of `origin`, an evicted one, count.
+fn cut(node: &Node, directory: u64, origin: NodeId) -> Option<Seq> {
+    let evictions = node.engine.evictions();
+    evictions.get(directory)?.cut.as_ref().map(|cut| cut.reached.seq(origin))
+}
+
 fn is_closed(node: &Node, directory: u64) -> bool {
     node.engine.evictions().get(directory).is_some_and(|eviction| eviction.cut.is_some())
 }
@@ -151,13 +157,13 @@ fn whoever_evicted_a_node_closes_it_whatever_the_node_says_of_itself() {
     // It hears of it by a closed link, later by the clock, and meets the second first.
     c.run("set unseen 1");
     c.engine.tick(NOW_MS + 1000);
-    c.engine.become_evicted();
+    c.engine.become_evicted(gone);
     c.engine.step(0, &mut Vec::new());
     tell(&c, &b);
     tell(&b, &a);
     assert!(is_closed(&a, gone));
     let cut = a.engine.evictions().get(gone).and_then(|eviction| eviction.cut.clone()).expect("a cut");
-    assert_eq!(cut.seq(c.engine.node()), Seq(0), "nobody who remains has what it wrote last");
+    assert_eq!(cut.reached.seq(c.engine.node()), Seq(0), "nobody who remains has what it wrote last");
 }
 
 #[test]
@@ -330,4 +336,79 @@ fn who_waits_for_a_checkpoint_keeps_the_link_that_brings_it() {
     assert!(a.engine.batch(b.engine.node(), &bytes, 0).is_err(), "the first time the link begins again");
     assert_eq!(link(&a, &b), Standing::Behind { stranger: false });
     assert_eq!(a.engine.batch(b.engine.node(), &bytes, 0).expect("the link stays"), Received::Dropped);
+}
+
+/// Four, of which the third wrote what only the fourth has, and is evicted: all have fenced it and know the cut.
+fn closed_by_the_word_of_one() -> ([Node; 4], u64) {
+    let [a, b, c] = three();
+    let d = Node::new(4);
+    [&a, &b, &c].into_iter().for_each(|node| _ = link(node, &d));
+    c.run("set seen-by one");
+    c.send(&d);
+    let gone = evict(&a, &c);
+    for other in [&b, &d, &b, &d] {
+        tell(&a, other);
+    }
+    let node = c.engine.node();
+    assert_eq!([&a, &b, &d].map(|at| cut(at, gone, node)), [Some(Seq(1)); 3]);
+    ([a, b, c, d], gone)
+}
+
+#[test]
+fn a_cut_that_only_a_lost_member_reached_is_closed_again() {
+    let ([a, b, c, d], gone) = closed_by_the_word_of_one();
+    let lost = evict(&a, &d);
+    tell(&a, &b);
+    tell(&a, &b);
+    assert!(is_closed(&b, lost));
+    assert_eq!([&a, &b].map(|at| cut(at, gone, c.engine.node())), [Some(Seq(0)); 2]);
+    d.send(&b);
+    assert_eq!(b.shown_of(&c), Seq(0), "beyond the new cut nothing is shown");
+    // Nothing waits for either of them.
+    a.run("set after evictions");
+    a.send(&b);
+    a.engine.informed(b.engine.node(), &b.engine.members());
+    a.engine.acked(b.engine.node(), &b.engine.ack(), 0);
+    a.engine.prune_step();
+    assert_eq!(a.engine.shard_stats().2, 0, "it is stable");
+    let states: Vec<_> = a.engine.member_list().into_iter().map(|m| (m.state, m.waits_for)).collect();
+    assert_eq!(states.iter().filter(|(state, waits)| *state == "evicted" && waits.is_empty()).count(), 2);
+}
+
+#[test]
+fn what_another_took_from_a_lost_member_still_counts() {
+    let ([a, b, c, d], gone) = closed_by_the_word_of_one();
+    d.send(&b);
+    assert_eq!(b.shown_of(&c), Seq(1));
+    evict(&a, &d);
+    b.send(&a);
+    assert_eq!(a.shown_of(&c), Seq(0), "the second has not said yet that it has it");
+    tell(&a, &b);
+    assert_eq!(cut(&a, gone, c.engine.node()), Some(Seq(1)));
+    b.send(&a);
+    assert_eq!(a.shown_of(&c), Seq(1));
+}
+
+#[test]
+fn who_is_evicted_again_before_it_returned_returns_as_the_next() {
+    let [a, _b, mut c] = three();
+    evict(&a, &c);
+    tell(&a, &c);
+    let first = c.engine.member().directory;
+    link(&a, &c);
+    a.engine.evict_member(&format!("{first:016x}")).expect("it is known");
+    tell(&a, &c);
+    let next = c.engine.member().directory;
+    assert_ne!(next, first);
+    // Somebody else says so too.
+    c.engine.become_evicted(first);
+    assert_eq!(c.engine.member().directory, next);
+    c.restart(8);
+    assert_eq!((c.engine.was_evicted(), c.engine.member().directory), (true, next), "also after a start");
+    a.run("set before its-return");
+    link(&a, &c);
+    a.lend(&mut c, 9);
+    assert!(!c.engine.was_evicted());
+    assert_eq!(c.engine.log().expect("a log").identity().directory, next);
+    assert_eq!(c.engine.digest(NOW_MS).0, a.engine.digest(NOW_MS).0);
 }

@@ -32,6 +32,13 @@ fn unstable(node: &Server) -> bool {
     !info(node, "replication").contains("unstable_effects:0\r")
 }
 
+fn await_return(node: &Server) {
+    await_that("it has started again as a new member", PATIENCE, || {
+        let log = node.log();
+        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
+    });
+}
+
 #[test]
 fn an_evicted_member_holds_nothing_back_and_returns_as_a_new_one() {
     let line = Conditions::wan(2, 0.0);
@@ -73,10 +80,7 @@ fn an_evicted_member_holds_nothing_back_and_returns_as_a_new_one() {
 
     all.nodes[2].launch();
     let returned = &all.nodes[2];
-    await_that("it has started again as a new member", PATIENCE, || {
-        let log = returned.log();
-        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
-    });
+    await_return(returned);
     await_that("it shows what the others show", PATIENCE, || {
         returned.client().run("GET after") == Value::Bulk(b"eviction".to_vec())
     });
@@ -106,6 +110,38 @@ fn an_evicted_member_holds_nothing_back_and_returns_as_a_new_one() {
     run(&all.nodes[2], "SET again member");
     all.await_one_digest(PATIENCE);
     await_that("everything is stable", PATIENCE, || !all.nodes.iter().any(unstable));
+}
+
+#[test]
+fn those_who_dial_an_evicted_member_tell_it_and_stay() {
+    let line = Conditions::wan(2, 0.0);
+    let mut all = Cluster::start(3, line, &[]);
+    all.nodes.iter_mut().for_each(|node| node.allow_log(" WARN "));
+    all.nodes[0].allow_log("this node was evicted");
+    all.await_links(PATIENCE);
+    run(&all.nodes[0], "SET before yes");
+    all.await_one_digest(PATIENCE);
+
+    // The others joined by this one, so they dial it whoever it is.
+    let gone = all.proxies[0].addr().to_string();
+    all.nodes[0].kill9();
+    let (code, text) = cluster(&all.nodes[1], &["evict", &gone]);
+    assert_eq!(code, 0, "{text}");
+    for node in &all.nodes[1..] {
+        await_that("it is evicted", PATIENCE, || {
+            let (_, text) = cluster(node, &["members"]);
+            text.lines().any(|line| line.contains(&gone) && line.contains("state=evicted"))
+        });
+    }
+    all.nodes[0].launch();
+    await_return(&all.nodes[0]);
+    run(&all.nodes[1], "SET after eviction");
+    all.await_one_digest(PATIENCE);
+    for node in &all.nodes {
+        let (_, text) = cluster(node, &["members"]);
+        assert!(text.contains("state=self"), "{text}");
+        assert_eq!(node.client().run("GET after"), Value::Bulk(b"eviction".to_vec()));
+    }
 }
 
 #[test]
@@ -151,10 +187,7 @@ fn a_member_that_leaves_takes_nothing_along_and_holds_nothing_back() {
 
     // Its directory comes back as a new member, without a late set.
     all.nodes[2].launch();
-    await_that("it has started again as a new member", PATIENCE, || {
-        let log = all.nodes[2].log();
-        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
-    });
+    await_return(&all.nodes[2]);
     all.await_one_digest(PATIENCE);
     assert_eq!(all.nodes[2].client().run("ATOLL.LATE LIST"), Value::Array(vec![]));
     run(&all.nodes[2], "SET again member");

@@ -21,6 +21,8 @@ pub(crate) struct Arrival {
     pub agreed: Agreed,
     /// What we said of ourselves.
     pub said: Position,
+    /// The directory that we said we are.
+    pub said_as: u64,
 }
 
 /// How a handshake failed.
@@ -35,6 +37,9 @@ pub(crate) enum HandshakeError {
     /// The dialled address is ours.
     #[error("this is the node itself")]
     Ourselves,
+    /// It is told so, and joins again as a new member.
+    #[error("the peer was evicted from the cluster")]
+    PeerEvicted,
     /// The peer keeps another connection.
     #[error("already linked")]
     AlreadyLinked(Option<NodeId>),
@@ -160,7 +165,8 @@ async fn take(
         let bytes = read(recv, length).await?;
         Ok(Hello::decode(bytes).and_then(|theirs| {
             let agreed = theirs.judge(ours, wall_ms())?;
-            Ok(Arrival { hello: theirs, agreed, said: ours.position.clone() })
+            let said_as = ours.member.directory;
+            Ok(Arrival { hello: theirs, agreed, said: ours.position.clone(), said_as })
         }))
     };
     match judged {

@@ -171,6 +171,8 @@ pub(crate) struct Link {
     pub dialled: bool,
     /// Our seqs up to here are shown at the peer, as of its Hello: where our stream begins.
     pub peer_has: Seq,
+    /// The directory that we said we are.
+    said_as: u64,
     /// Set when the link is admitted.
     standing: OnceLock<Standing>,
     connection: Connection,
@@ -197,6 +199,7 @@ impl Link {
         Self {
             id: shared.next_id(),
             peer_has: arrival.hello.position.shown.seq(own),
+            said_as: arrival.said_as,
             level: arrival.agreed.level,
             said: Mutex::new(Said { reaches: BTreeSet::new(), shown: arrival.hello.position.shown }),
             asked: Mutex::default(),
@@ -349,7 +352,7 @@ fn admit(
     if shared.replica.is_evicted(link.peer.directory) {
         tracing::info!(peer = %link.peer.node, addr = link.peer.addr, "refused: it was evicted");
         link.close(close::EVICTED, &LinkError::Evicted.to_string());
-        return Err(LinkError::Evicted.into());
+        return Err(HandshakeError::PeerEvicted);
     }
     // Held while the replica is told, so that it hears of ups and downs in the order they happen.
     let mut registry = shared.registry.lock();
@@ -419,7 +422,7 @@ pub(crate) async fn live(shared: Arc<Shared>, link: Arc<Link>, answer: Option<An
             if matches!(&reason, quinn::ConnectionError::ApplicationClosed(c)
                 if c.error_code == VarInt::from_u32(close::EVICTED))
             {
-                evicted(&shared, &link.peer);
+                evicted(&shared, &link);
             }
             identity::explain(&reason)
         }
@@ -449,10 +452,10 @@ pub(crate) fn close_evicted(shared: &Shared) {
 }
 
 /// A peer says that we are evicted.
-fn evicted(shared: &Shared, peer: &Member) {
+fn evicted(shared: &Shared, link: &Link) {
     // Who leaves asked for it.
-    if !shared.replica.become_evicted() {
-        shared.alarms.raise("evicted", format!("{}: {}", peer.addr, LinkError::Evicted));
+    if !shared.replica.become_evicted(link.said_as) {
+        shared.alarms.raise("evicted", format!("{}: {}", link.peer.addr, LinkError::Evicted));
     }
 }
 

@@ -77,7 +77,8 @@ impl Engine {
 
     /// Up to where effects of an origin count; `None`: as far as they go.
     pub(super) fn late_after(&self, origin: NodeId) -> Option<Seq> {
-        if self.evictions_version() == 0 { None } else { self.membership.lock().evictions.limit(origin) }
+        // Not by the version: a fence counts before it is written.
+        self.membership.lock().evictions.limit(origin)
     }
 
     /// Finds a member by node id, directory id or address.
@@ -151,13 +152,13 @@ impl Engine {
     }
 
     fn settle_evictions(&self, changed: bool) -> Result<(), LogError> {
-        if self.was_evicted() {
-            // What is shown here says nothing for the member that this node is going to be.
-            return Ok(());
-        }
         let own = self.own.read().directory;
         if self.membership.lock().evictions.contains(own) {
-            self.become_evicted();
+            self.become_evicted(own);
+            return Ok(());
+        }
+        if self.was_evicted() {
+            // What is shown here says nothing for the member that this node is going to be.
             return Ok(());
         }
         // Remote effects stand still: what is said to be shown is all that is.
@@ -166,7 +167,7 @@ impl Engine {
         if self.membership.lock().evictions.iter().any(|eviction| eviction.is_exceeded(&shown)) {
             // Nobody knew of this node when the cut was agreed on: what it shows beyond is shown nowhere else, ever.
             drop(apply);
-            self.become_evicted();
+            self.become_evicted(own);
             return Ok(());
         }
         let mut changed = changed;
@@ -231,8 +232,7 @@ impl Engine {
             let mut membership = self.membership.lock();
             let Membership { evictions, settled, .. } = &mut *membership;
             for eviction in evictions.iter() {
-                let covered = eviction.cut.as_ref().is_some_and(|cut| shown.covers(cut));
-                if covered && settled.insert(eviction.directory) {
+                if eviction.is_covered(shown) && settled.insert(eviction.directory) {
                     done.push(eviction.directory);
                 }
             }
@@ -258,24 +258,29 @@ impl Engine {
         log.sync()
     }
 
-    /// The others have evicted this node, as one of them says or as it learned itself. It presents itself as the new member that it
-    /// is going to be, and takes no writes until it is.
-    pub fn become_evicted(&self) {
-        if self.note_left() || self.evicted.swap(true, Relaxed) {
+    /// The others have evicted this node, which said that it is `directory`: one of them says so, or it learned that itself. It
+    /// presents itself as the new member that it is going to be, and takes no writes until it is. That one may be evicted before
+    /// it began: then it is going to be the next one.
+    pub fn become_evicted(&self, directory: u64) {
+        if self.note_left() {
             return;
         }
-        self.withholding.store(true, Relaxed);
         let mut own = self.own.write();
+        if own.directory != directory {
+            // Of who it was before.
+            return;
+        }
+        self.evicted.store(true, Relaxed);
+        self.withholding.store(true, Relaxed);
         {
             let mut membership = self.membership.lock();
             // Whoever evicted it closes it: this record gives way to theirs.
-            let gone = Eviction::new(own.directory, 0, Hlc(0), BTreeSet::new());
-            if !membership.evictions.contains(own.directory) {
-                membership.evictions.add(&gone);
+            membership.evictions.add(&Eviction::new(directory, 0, Hlc(0), BTreeSet::new()));
+            while membership.evictions.contains(own.directory) {
+                let (directory, node) = successor(own.directory);
+                (own.directory, own.node, own.incarnation) = (directory, node, 1);
             }
         }
-        let (directory, node) = successor(own.directory);
-        (own.directory, own.node, own.incarnation) = (directory, node, 1);
         drop(own);
         // So that a start before the checkpoint is here knows it too.
         let _ = self.write_evictions();
@@ -293,7 +298,7 @@ impl Engine {
     pub(super) fn resume_membership(&self) {
         let own = self.own.read().directory;
         if self.is_evicted(own) {
-            self.become_evicted();
+            self.become_evicted(own);
         } else {
             let shown = self.shown.lock().clone();
             self.let_go(&shown);
@@ -335,8 +340,11 @@ impl Engine {
             let state = match evictions.get(member.directory) {
                 Some(eviction) if eviction.forgotten => continue,
                 Some(eviction) => {
-                    waits_for = eviction.waits_for(&all, evictions.others()).into_iter().copied().collect();
-                    if eviction.cut.is_some() { "evicted" } else { "evicting" }
+                    if self.counts(member.directory) {
+                        waits_for =
+                            eviction.waits_for(&all, evictions.others()).into_iter().copied().collect();
+                    }
+                    if eviction.cut.is_some() && waits_for.is_empty() { "evicted" } else { "evicting" }
                 }
                 None if !acked.contains(&member.directory) => "joining",
                 None => reach.iter().find(|r| r.node == member.node).map_or("down", |r| r.reach.name()),

@@ -581,8 +581,8 @@ impl Replica for Engine {
         Engine::learn_evictions(self, told).map_err(|error| ReplicaError::Log(error.to_string()))
     }
 
-    fn become_evicted(&self) -> bool {
-        Engine::become_evicted(self);
+    fn become_evicted(&self, directory: u64) -> bool {
+        Engine::become_evicted(self, directory);
         self.has_left()
     }
 

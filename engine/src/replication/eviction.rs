@@ -4,11 +4,16 @@
 //! evict ─▶ every member *fences*: takes nothing more of the evicted one, and says what it has shown of it
 //!       ─▶ all have said so: the evictor *closes* with the cut, the farthest that any of them has shown
 //!       ─▶ who has shown up to the cut waits for the evicted one no longer
+//! another is evicted later ─▶ those who are left fence again, and it is closed again with the farthest that they have
 //! ```
 //! Up to the cut everybody gets the evicted one's effects from whoever has them; beyond it they are late, for ever. Nothing that
 //! depends on a late effect is ever shown, for its context is not.
 //!
-//! A set of records that only grow, merged by union: whoever hears of them in whatever order holds the same.
+//! What only one member had that is lost as well nobody can get any more: so a cut gives way to one that was closed knowing of more
+//! evictions, which is never farther. Until then nobody takes more than one of those who are left said it has.
+//!
+//! A set of records that only grow, merged by union, of cuts the one that knew most: whoever hears of them in whatever order holds
+//! the same.
 //!
 //! Does not: decide who is evicted (an operator does), guess who is gone, delete anything.
 
@@ -27,6 +32,14 @@ pub struct Fence {
     pub shown: Frontier,
 }
 
+/// Up to where the effects of an evicted member count.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cut {
+    /// So many evictions of others were known when it was closed. It gives way to one that knew of more.
+    pub version: u64,
+    pub reached: Frontier,
+}
+
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Eviction {
@@ -39,7 +52,7 @@ pub struct Eviction {
     pub nodes: BTreeSet<NodeId>,
     pub fences: BTreeMap<u64, Fence>,
     /// Once it is closed.
-    pub cut: Option<Frontier>,
+    pub cut: Option<Cut>,
     /// Not listed any more.
     pub forgotten: bool,
 }
@@ -50,14 +63,21 @@ impl Eviction {
         Eviction { directory, by, at, nodes, fences, cut, forgotten: false }
     }
 
+    /// Not closed, or before some of the evictions of `others` were known: what was counted on may be gone with one of them.
+    fn is_open(&self, others: u64) -> bool {
+        self.cut.as_ref().is_none_or(|cut| cut.version < others)
+    }
+
     /// Effects of `node`, one of [`Eviction::nodes`], count up to here, as far as is known now. What members have of it that were
     /// evicted themselves (`is_evicted`) counts once another one has it.
-    fn limit(&self, node: NodeId, is_evicted: &dyn Fn(u64) -> bool) -> Seq {
-        let said = self.fences.iter().filter(|(directory, _)| !is_evicted(**directory));
-        match &self.cut {
-            Some(cut) => cut.seq(node),
-            None => said.map(|(_, fence)| fence.shown.seq(node)).max().unwrap_or_default(),
+    fn limit(&self, node: NodeId, others: u64, is_evicted: &dyn Fn(u64) -> bool) -> Seq {
+        let cut = self.cut.as_ref().map(|cut| cut.reached.seq(node));
+        if let Some(cut) = cut.filter(|_| !self.is_open(others)) {
+            return cut;
         }
+        let said = self.fences.iter().filter(|(directory, _)| !is_evicted(**directory));
+        let fenced = said.map(|(_, fence)| fence.shown.seq(node)).max().unwrap_or_default();
+        cut.map_or(fenced, |cut| cut.min(fenced))
     }
 
     /// What a fence has to know: all incarnations, and the evictions of `others`. Both only grow, and travel together with the fences.
@@ -67,15 +87,21 @@ impl Eviction {
 
     /// True when more than counts is shown: by a node that came from the evicted one, and was no member yet for the others.
     pub fn is_exceeded(&self, shown: &Frontier) -> bool {
-        self.cut.as_ref().is_some_and(|cut| self.nodes.iter().any(|node| shown.seq(*node) > cut.seq(*node)))
+        let exceeds = |cut: &Cut| self.nodes.iter().any(|node| shown.seq(*node) > cut.reached.seq(*node));
+        self.cut.as_ref().is_some_and(exceeds)
     }
 
-    /// Says for `directory` what it has shown, unless it said so knowing no less. True when that is news.
+    /// True when all that counts is shown.
+    pub fn is_covered(&self, shown: &Frontier) -> bool {
+        self.cut.as_ref().is_some_and(|cut| shown.covers(&cut.reached))
+    }
+
+    /// Says for `directory` what it has shown, unless it said so knowing no less. True when that is news. So too when it is closed:
+    /// what has arrived by then and is not shown may be beyond the cut.
     pub fn fence(&mut self, directory: u64, shown: &Frontier, others: u64) -> bool {
         let to_know = self.to_know(others);
-        let closed = self.cut.is_some() && self.fences.contains_key(&directory);
         let fence = self.fences.entry(directory).or_default();
-        if fence.known >= to_know || closed {
+        if fence.known >= to_know {
             return false;
         }
         for node in &self.nodes {
@@ -86,21 +112,22 @@ impl Eviction {
         true
     }
 
-    /// Closes it when all of `members`, those that are left, have fenced. True when that is news.
+    /// Closes it, or closes it again, when all of `members`, those that are left, have fenced. True when that is news.
     pub fn close(&mut self, members: &BTreeSet<u64>, others: u64) -> bool {
-        if self.cut.is_some() || !self.waits_for(members, others).is_empty() {
+        if !self.is_open(others) || !self.waits_for(members, others).is_empty() {
             return false;
         }
-        let left = |node: NodeId| self.limit(node, &|directory| !members.contains(&directory));
-        self.cut = Some(self.nodes.iter().map(|node| (*node, left(*node))).collect());
+        let left = |node: NodeId| self.limit(node, others, &|directory| !members.contains(&directory));
+        let reached = self.nodes.iter().map(|node| (*node, left(*node))).collect();
+        self.cut = Some(Cut { version: others, reached });
         true
     }
 
     /// Members that have not fenced yet.
     pub fn waits_for<'m>(&self, members: &'m BTreeSet<u64>, others: u64) -> Vec<&'m u64> {
         let to_know = self.to_know(others);
-        let open = |d: &&u64| self.fences.get(*d).is_none_or(|f| f.known < to_know);
-        if self.cut.is_some() { Vec::new() } else { members.iter().filter(open).collect() }
+        let silent = |d: &&u64| self.fences.get(*d).is_none_or(|f| f.known < to_know);
+        if self.is_open(others) { members.iter().filter(silent).collect() } else { Vec::new() }
     }
 
     fn merge(&mut self, other: &Eviction) -> bool {
@@ -115,8 +142,9 @@ impl Eviction {
             known.shown.join(&fence.shown);
         }
         match (&mut self.cut, &other.cut) {
-            (Some(cut), Some(other)) => cut.join(other),
-            (cut @ None, Some(other)) => *cut = Some(other.clone()),
+            (Some(cut), Some(other)) if cut.version == other.version => cut.reached.join(&other.reached),
+            (Some(cut), Some(other)) if cut.version > other.version => {}
+            (cut, Some(other)) => *cut = Some(other.clone()),
             (_, None) => {}
         }
         self.forgotten |= other.forgotten;
@@ -184,10 +212,13 @@ impl Evictions {
     /// Up to where effects of `node` count; `None`: it is of nobody evicted.
     pub fn limit(&self, node: NodeId) -> Option<Seq> {
         let mut of_it = self.0.values().filter(|eviction| eviction.nodes.contains(&node));
-        of_it.next().map(|eviction| eviction.limit(node, &|directory| self.contains(directory)))
+        of_it
+            .next()
+            .map(|eviction| eviction.limit(node, self.others(), &|directory| self.contains(directory)))
     }
 
-    /// Appends: count varint, then each: directory, by, at u64; forgotten and closed u8; nodes, fences and, if closed, the cut.
+    /// Appends: count varint, then each: directory, by, at u64; forgotten and closed u8; nodes, fences and, if closed, the cut's
+    /// version and the cut.
     pub fn encode(&self, out: &mut Vec<u8>) {
         varint::put(out, self.0.len() as u64);
         for eviction in self.0.values() {
@@ -204,7 +235,8 @@ impl Evictions {
                 put_frontier(out, &fence.shown);
             }
             if let Some(cut) = &eviction.cut {
-                put_frontier(out, cut);
+                varint::put(out, cut.version);
+                put_frontier(out, &cut.reached);
             }
         }
     }
@@ -228,7 +260,7 @@ impl Evictions {
             }
             eviction.forgotten = flags & 1 != 0;
             if flags & 2 != 0 {
-                eviction.cut = Some(take_frontier(input)?);
+                eviction.cut = Some(Cut { version: varint::take(input)?, reached: take_frontier(input)? });
             }
             evictions.0.insert(directory, eviction);
         }
@@ -252,6 +284,10 @@ mod tests {
         components.iter().map(|&(n, s)| (NodeId(n), Seq(s))).collect()
     }
 
+    fn cut(version: u64, reached: &[(u64, u64)]) -> Option<Cut> {
+        Some(Cut { version, reached: at(reached) })
+    }
+
     fn begun() -> Eviction {
         Eviction::new(9, 1, Hlc(5), [NodeId(90)].into_iter().collect())
     }
@@ -265,9 +301,9 @@ mod tests {
         assert_eq!(eviction.waits_for(&members, 0), [&2]);
         assert!(!eviction.close(&members, 0));
         assert!(eviction.fence(2, &at(&[(90, 12)]), 0));
-        assert_eq!(eviction.limit(NodeId(90), &|_| false), Seq(12));
+        assert_eq!(eviction.limit(NodeId(90), 0, &|_| false), Seq(12));
         assert!(eviction.close(&members, 0));
-        assert_eq!(eviction.cut, Some(at(&[(90, 12)])));
+        assert_eq!(eviction.cut, cut(0, &[(90, 12)]));
     }
 
     #[test]
@@ -278,11 +314,57 @@ mod tests {
         // The third is evicted as well; the second took some of what it had before.
         let left = [1, 2].into_iter().collect();
         eviction.fence(2, &at(&[(90, 15)]), 1);
-        assert_eq!(eviction.limit(NodeId(90), &|directory| directory == 3), Seq(15));
+        assert_eq!(eviction.limit(NodeId(90), 1, &|directory| directory == 3), Seq(15));
         assert_eq!(eviction.waits_for(&left, 1), [&1], "it may have taken some too");
         assert!(eviction.fence(1, &at(&[(90, 9)]), 1));
         assert!(eviction.close(&left, 1));
-        assert_eq!(eviction.cut, Some(at(&[(90, 15)])));
+        assert_eq!(eviction.cut, cut(1, &[(90, 15)]));
+    }
+
+    #[test]
+    fn what_only_one_had_who_is_evicted_later_does_not_count_any_more() {
+        let mut eviction = begun();
+        for (who, seq) in [(1, 7), (2, 5), (3, 20)] {
+            eviction.fence(who, &at(&[(90, seq)]), 0);
+        }
+        assert!(eviction.close(&[1, 2, 3].into_iter().collect(), 0));
+        assert!(!eviction.fence(2, &at(&[(90, 9)]), 0), "nobody knows more");
+        let limit = |eviction: &Eviction| eviction.limit(NodeId(90), 1, &|directory| directory == 3);
+        // The second took some of what the third had before that one was evicted too.
+        assert_eq!(limit(&eviction), Seq(7), "nobody takes what may be gone");
+        let left = [1, 2].into_iter().collect();
+        assert!(eviction.fence(1, &at(&[(90, 7)]), 1));
+        assert!(!eviction.close(&left, 1));
+        assert_eq!(eviction.waits_for(&left, 1), [&2]);
+        let before = eviction.clone();
+        assert!(eviction.fence(2, &at(&[(90, 11)]), 1));
+        assert_eq!(limit(&eviction), Seq(11));
+        assert!(eviction.close(&left, 1));
+        assert!(!eviction.close(&left, 1), "once");
+        assert_eq!(eviction.cut, cut(1, &[(90, 11)]));
+        assert!(eviction.is_covered(&at(&[(90, 11)])) && eviction.is_exceeded(&at(&[(90, 12)])));
+        // Whoever hears of both cuts in whatever order goes by the later one.
+        let (mut one, mut other) = (before.clone(), eviction.clone());
+        assert!(one.merge(&eviction));
+        other.merge(&before);
+        assert_eq!((&one.cut, &other.cut), (&eviction.cut, &eviction.cut));
+    }
+
+    #[test]
+    fn a_later_cut_is_never_farther() {
+        let mut eviction = begun();
+        let members = [1, 2].into_iter().collect();
+        eviction.fence(1, &at(&[(90, 7)]), 0);
+        eviction.fence(2, &at(&[(90, 5)]), 0);
+        eviction.close(&members, 0);
+        // Nobody knew of this one then: it is none of those who are left.
+        let joined = [1, 2, 4].into_iter().collect();
+        eviction.fence(1, &at(&[(90, 7)]), 1);
+        eviction.fence(2, &at(&[(90, 7)]), 1);
+        eviction.fence(4, &at(&[(90, 30)]), 1);
+        assert_eq!(eviction.limit(NodeId(90), 1, &|_| false), Seq(7));
+        assert!(eviction.close(&joined, 1));
+        assert_eq!(eviction.cut, cut(1, &[(90, 7)]));
     }
 
     #[test]
@@ -296,7 +378,7 @@ mod tests {
         assert!(!here.close(&members, 0), "the other incarnation was not spoken of");
         assert!(here.fence(1, &at(&[(90, 3), (91, 1)]), 0));
         assert!(here.close(&members, 0));
-        assert_eq!(here.cut, Some(at(&[(90, 3), (91, 4)])));
+        assert_eq!(here.cut, cut(0, &[(90, 3), (91, 4)]));
     }
 
     #[test]
@@ -314,7 +396,8 @@ mod tests {
         let mut all = Evictions::default();
         let mut eviction = begun();
         eviction.fence(1, &at(&[(90, 7)]), 0);
-        eviction.close(&[1].into_iter().collect(), 0);
+        eviction.fence(1, &at(&[(90, 7)]), 300);
+        eviction.close(&[1].into_iter().collect(), 300);
         all.add(&eviction);
         all.add(&Eviction::new(8, 2, Hlc(6), BTreeSet::new()));
         let mut bytes = Vec::new();
@@ -326,12 +409,13 @@ mod tests {
     proptest! {
         #[test]
         fn law_merging_in_any_order_comes_to_the_same(
-            said in prop::collection::vec((1u64..4, 90u64..93, 0u64..9), 0..20),
+            said in prop::collection::vec((1u64..4, 90u64..93, 0u64..9, prop::option::of(0u64..3)), 0..20),
             order in any::<u64>(),
         ) {
-            let parts: Vec<Eviction> = said.iter().map(|&(who, node, seq)| {
+            let parts: Vec<Eviction> = said.iter().map(|&(who, node, seq, closed)| {
                 let mut part = Eviction::new(9, who, Hlc(who), [NodeId(node)].into_iter().collect());
                 part.fence(who, &at(&[(node, seq)]), 0);
+                part.cut = closed.and_then(|version| cut(version, &[(node, seq)]));
                 part
             }).collect();
             let mut forwards = Evictions::default();

@@ -149,8 +149,8 @@ pub trait Replica: Send + Sync {
         Ok(false)
     }
 
-    /// A peer says that this node is evicted. True when it asked for that itself.
-    fn become_evicted(&self) -> bool {
+    /// A peer says that `directory`, as which this node presented itself, is evicted. True when it asked for that itself.
+    fn become_evicted(&self, _directory: u64) -> bool {
         false
     }
 

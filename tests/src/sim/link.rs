@@ -104,6 +104,8 @@ pub struct End {
     told_evictions: u64,
     /// What its Hello said of its log.
     said: Position,
+    /// The directory that this end said it is.
+    said_as: u64,
     /// Whether the log of each has what the other lacks.
     standing: Standing,
     /// What the peer says of itself.
@@ -175,6 +177,7 @@ impl End {
             told: Vec::new(),
             told_evictions: 0,
             said: Position::default(),
+            said_as: 0,
             standing: Standing::Level,
             reaches: BTreeSet::new(),
             peer_shown: Frontier::new(),
@@ -268,7 +271,7 @@ impl World {
             return self.drop_greeting(conn);
         }
         let Some(ours) = self.hello_of(from) else { return };
-        self.end(conn, 0, |end| end.said = ours.position.clone());
+        self.end(conn, 0, |end| (end.said, end.said_as) = (ours.position.clone(), ours.member.directory));
         let travel = self.network.travel(from, to);
         self.at(self.now + travel, Event::Hello { conn, side: 1, bytes: ours.encode() });
     }
@@ -309,7 +312,9 @@ impl World {
             }
         };
         if side == 1 {
-            self.end(conn, side, |end| end.said = ours.position.clone());
+            self.end(conn, side, |end| {
+                (end.said, end.said_as) = (ours.position.clone(), ours.member.directory)
+            });
         }
         if self.admit(conn, side, theirs) && side == 1 {
             let travel = self.network.travel(slot, other);
@@ -804,12 +809,13 @@ impl World {
     pub fn told_evicted(&mut self, conn: u64, side: usize) {
         let Some(ends) = self.conns.get(&conn).map(|c| &c.ends) else { return };
         let (slot, boot, from) = (ends[side].slot, ends[side].boot, ends[1 - side].slot);
+        let said_as = ends[side].said_as;
         if ends[side].is_closed() || !self.is_running(slot, boot) || self.network.is_cut(from, slot) {
             return;
         }
         self.note(|| format!("n{slot} hears that it was evicted"));
         if let Some(engine) = self.engine(slot) {
-            engine.become_evicted();
+            engine.become_evicted(said_as);
         }
         self.close_end(conn, side, false);
         self.look(slot);

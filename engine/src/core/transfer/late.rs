@@ -23,7 +23,7 @@ use crate::core::remote::has_key;
 use crate::core::{Engine, Key, LockPlan, Turn, Unit, WriteRefused};
 use crate::disk::{Disk, DiskError};
 use crate::effect::batch::{Batch, HEADER_BYTES, parse_header};
-use crate::effect::{Effect, Op, Payload};
+use crate::effect::{Effect, FieldOp, Op, Payload};
 use crate::log::{Damage, Log, LogError, LogPosition};
 use crate::state::table::SHARDS;
 
@@ -448,6 +448,8 @@ fn again(unit: &mut Unit<'_>, key: &Key<'_>, op: &Op<'_>) {
         Op::Assign { payload: Payload::List(list), expiry } => {
             return lists::whole_list(unit, key, list, *expiry);
         }
+        // What had ended was another value of the field.
+        Op::Fields(FieldOp::Lapse(_)) => return,
         // It was laid on a value that is not there any more.
         Op::Overlay { offset, bytes, .. } => {
             Op::Overlay { base: unit.overlay_base(key), offset: *offset, bytes }

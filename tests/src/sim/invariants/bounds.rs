@@ -88,7 +88,7 @@ pub fn missed(world: &mut World) {
     }
     let open = world.engine(0).map(|engine| (engine.evictions(), engine.frontier()));
     for eviction in open.iter().flat_map(|(all, shown)| all.iter().map(move |one| (one, shown))) {
-        if !eviction.0.cut.as_ref().is_some_and(|cut| eviction.1.covers(cut)) {
+        if !eviction.0.is_covered(eviction.1) {
             text.push_str(&format!("\n  not let go of: {:x?}", eviction.0));
         }
     }

@@ -19,7 +19,7 @@ pub fn after(world: &mut World, slot: usize) {
     }
     let shown = engine.frontier();
     for eviction in engine.evictions().iter() {
-        let Some(cut) = &eviction.cut else { continue };
+        let Some(cut) = eviction.cut.as_ref().map(|cut| &cut.reached) else { continue };
         let beyond = eviction.nodes.iter().find(|node| shown.seq(**node) > cut.seq(**node));
         if let Some(node) = beyond {
             let text = format!("n{slot} shows {node}:{}, the cut is {cut:?}", shown.seq(*node));
