@@ -44,6 +44,9 @@ pub fn started(world: &mut World, slot: usize, id_unused: bool, borrowed: bool) 
     identity::started(world, slot, id_unused);
     if borrowed {
         membership::took_over(world, slot);
+        // What is late lies in a file of its own from now on.
+        let shown = world.engine(slot).map(|engine| engine.frontier()).unwrap_or_default();
+        world.slots[slot].durable.meet(&shown);
     } else {
         durability::started(world, slot);
     }
