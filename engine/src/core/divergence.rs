@@ -31,7 +31,7 @@ impl Engine {
             && self.lags().iter().any(|lag| {
                 let far = bytes_max > 0 && lag.lacks_bytes > bytes_max;
                 let long = ms_max > 0 && lag.behind_ms > ms_max;
-                (far || long) && self.counts(lag.member.directory)
+                far || long
             });
         d.refusing.store(over, Relaxed);
     }

@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use proto::Seq;
 
 use super::Engine;
+use crate::replication::Member;
 use crate::replication::eviction::{Eviction, Evictions};
-use crate::replication::{Member, Replica};
 
 /// How long our sequence must have stood still before it counts as all there is, ms of the step's clock.
 const QUIET_MS: u64 = 200;
@@ -68,7 +68,7 @@ impl Engine {
         if self.was_evicted() {
             return Err(LeaveError::Evicted);
         }
-        if !self.members().iter().any(|m| self.is_other(m)) {
+        if self.other_members().is_empty() {
             return Err(LeaveError::Alone);
         }
         self.leave.asked.store(true, Relaxed);
@@ -96,10 +96,9 @@ impl Engine {
             return Leaving::Told;
         }
         let last = self.stage.lock().last();
-        let members = self.members();
+        let members = self.other_members();
         let peers = self.peers.lock();
-        let lacks =
-            |m: &Member| self.is_other(m) && peers.stability.proved(m.directory, self.node) < Some(last);
+        let lacks = |m: &Member| peers.stability.proved(m.directory, self.node) < Some(last);
         Leaving::WaitsFor(members.into_iter().filter(lacks).collect())
     }
 
@@ -111,10 +110,6 @@ impl Engine {
     /// The others know that this node is no member any more: its process may end.
     pub fn has_left(&self) -> bool {
         self.leave.left.load(Relaxed)
-    }
-
-    fn is_other(&self, member: &Member) -> bool {
-        member.directory != self.own.read().directory && !self.is_evicted(member.directory)
     }
 
     /// What peers are told: also that we are about to leave.
@@ -133,7 +128,7 @@ impl Engine {
         }
         let last = self.stage.lock().last();
         let shown = self.shown.lock().clone();
-        let others: Vec<Member> = self.members().into_iter().filter(|m| self.is_other(m)).collect();
+        let others = self.other_members();
         // Who closes it: one that is reached now.
         let (closer, all_have_it) = {
             let peers = self.peers.lock();

@@ -56,6 +56,13 @@ impl Engine {
         self.membership.lock().incarnations.entry(member.directory).or_default().insert(member.node);
     }
 
+    /// The members but this node, without those that are evicted.
+    pub(super) fn other_members(&self) -> Vec<Member> {
+        let mut members = self.peers.lock().members.clone();
+        members.retain(|member| !self.is_evicted(member.directory));
+        members
+    }
+
     pub fn evictions(&self) -> Evictions {
         self.membership.lock().evictions.clone()
     }

@@ -461,8 +461,7 @@ impl Replica for Engine {
     }
 
     fn members(&self) -> Vec<Member> {
-        let mut members = self.peers.lock().members.clone();
-        members.retain(|member| !Engine::is_evicted(self, member.directory));
+        let mut members = self.other_members();
         members.push(self.member());
         members
     }

@@ -3,6 +3,101 @@
 use crate::commands::geo;
 use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
 
+// What GEOSEARCH and GEOSEARCHSTORE have in common.
+const SEARCH_FROM: ArgSpec = ArgSpec {
+    name: "from",
+    kind: "oneof",
+    args: &[
+        ArgSpec { name: "member", kind: "string", token: Some("FROMMEMBER"), ..ArgSpec::EMPTY },
+        ArgSpec {
+            name: "longitude_latitude",
+            kind: "block",
+            token: Some("FROMLONLAT"),
+            args: &[
+                ArgSpec { name: "longitude", kind: "double", ..ArgSpec::EMPTY },
+                ArgSpec { name: "latitude", kind: "double", ..ArgSpec::EMPTY },
+            ],
+            ..ArgSpec::EMPTY
+        },
+    ],
+    ..ArgSpec::EMPTY
+};
+
+const SEARCH_BY: ArgSpec = ArgSpec {
+    name: "by",
+    kind: "oneof",
+    args: &[
+        ArgSpec {
+            name: "circle",
+            kind: "block",
+            args: &[
+                ArgSpec { name: "radius", kind: "double", token: Some("BYRADIUS"), ..ArgSpec::EMPTY },
+                ArgSpec {
+                    name: "unit",
+                    kind: "oneof",
+                    args: &[
+                        ArgSpec { name: "m", kind: "pure-token", token: Some("M"), ..ArgSpec::EMPTY },
+                        ArgSpec { name: "km", kind: "pure-token", token: Some("KM"), ..ArgSpec::EMPTY },
+                        ArgSpec { name: "ft", kind: "pure-token", token: Some("FT"), ..ArgSpec::EMPTY },
+                        ArgSpec { name: "mi", kind: "pure-token", token: Some("MI"), ..ArgSpec::EMPTY },
+                    ],
+                    ..ArgSpec::EMPTY
+                },
+            ],
+            ..ArgSpec::EMPTY
+        },
+        ArgSpec {
+            name: "box",
+            kind: "block",
+            args: &[
+                ArgSpec { name: "width", kind: "double", token: Some("BYBOX"), ..ArgSpec::EMPTY },
+                ArgSpec { name: "height", kind: "double", ..ArgSpec::EMPTY },
+                ArgSpec {
+                    name: "unit",
+                    kind: "oneof",
+                    args: &[
+                        ArgSpec { name: "m", kind: "pure-token", token: Some("M"), ..ArgSpec::EMPTY },
+                        ArgSpec { name: "km", kind: "pure-token", token: Some("KM"), ..ArgSpec::EMPTY },
+                        ArgSpec { name: "ft", kind: "pure-token", token: Some("FT"), ..ArgSpec::EMPTY },
+                        ArgSpec { name: "mi", kind: "pure-token", token: Some("MI"), ..ArgSpec::EMPTY },
+                    ],
+                    ..ArgSpec::EMPTY
+                },
+            ],
+            ..ArgSpec::EMPTY
+        },
+    ],
+    ..ArgSpec::EMPTY
+};
+
+const SEARCH_ORDER: ArgSpec = ArgSpec {
+    name: "order",
+    kind: "oneof",
+    flags: &["optional"],
+    args: &[
+        ArgSpec { name: "asc", kind: "pure-token", token: Some("ASC"), ..ArgSpec::EMPTY },
+        ArgSpec { name: "desc", kind: "pure-token", token: Some("DESC"), ..ArgSpec::EMPTY },
+    ],
+    ..ArgSpec::EMPTY
+};
+
+const SEARCH_COUNT: ArgSpec = ArgSpec {
+    name: "count",
+    kind: "block",
+    flags: &["optional"],
+    args: &[
+        ArgSpec { name: "count", kind: "integer", token: Some("COUNT"), ..ArgSpec::EMPTY },
+        ArgSpec {
+            name: "any",
+            kind: "pure-token",
+            token: Some("ANY"),
+            flags: &["optional"],
+            ..ArgSpec::EMPTY
+        },
+    ],
+    ..ArgSpec::EMPTY
+};
+
 pub static SPECS: &[CommandSpec] = &[
     CommandSpec {
         name: "geoadd",
@@ -519,141 +614,10 @@ pub static SPECS: &[CommandSpec] = &[
         complexity: "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape",
         args: &[
             ArgSpec { name: "key", kind: "key", key_spec_index: Some(0), ..ArgSpec::EMPTY },
-            ArgSpec {
-                name: "from",
-                kind: "oneof",
-                args: &[
-                    ArgSpec { name: "member", kind: "string", token: Some("FROMMEMBER"), ..ArgSpec::EMPTY },
-                    ArgSpec {
-                        name: "longitude_latitude",
-                        kind: "block",
-                        token: Some("FROMLONLAT"),
-                        args: &[
-                            ArgSpec { name: "longitude", kind: "double", ..ArgSpec::EMPTY },
-                            ArgSpec { name: "latitude", kind: "double", ..ArgSpec::EMPTY },
-                        ],
-                        ..ArgSpec::EMPTY
-                    },
-                ],
-                ..ArgSpec::EMPTY
-            },
-            ArgSpec {
-                name: "by",
-                kind: "oneof",
-                args: &[
-                    ArgSpec {
-                        name: "circle",
-                        kind: "block",
-                        args: &[
-                            ArgSpec {
-                                name: "radius",
-                                kind: "double",
-                                token: Some("BYRADIUS"),
-                                ..ArgSpec::EMPTY
-                            },
-                            ArgSpec {
-                                name: "unit",
-                                kind: "oneof",
-                                args: &[
-                                    ArgSpec {
-                                        name: "m",
-                                        kind: "pure-token",
-                                        token: Some("M"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "km",
-                                        kind: "pure-token",
-                                        token: Some("KM"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "ft",
-                                        kind: "pure-token",
-                                        token: Some("FT"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "mi",
-                                        kind: "pure-token",
-                                        token: Some("MI"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                ],
-                                ..ArgSpec::EMPTY
-                            },
-                        ],
-                        ..ArgSpec::EMPTY
-                    },
-                    ArgSpec {
-                        name: "box",
-                        kind: "block",
-                        args: &[
-                            ArgSpec { name: "width", kind: "double", token: Some("BYBOX"), ..ArgSpec::EMPTY },
-                            ArgSpec { name: "height", kind: "double", ..ArgSpec::EMPTY },
-                            ArgSpec {
-                                name: "unit",
-                                kind: "oneof",
-                                args: &[
-                                    ArgSpec {
-                                        name: "m",
-                                        kind: "pure-token",
-                                        token: Some("M"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "km",
-                                        kind: "pure-token",
-                                        token: Some("KM"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "ft",
-                                        kind: "pure-token",
-                                        token: Some("FT"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "mi",
-                                        kind: "pure-token",
-                                        token: Some("MI"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                ],
-                                ..ArgSpec::EMPTY
-                            },
-                        ],
-                        ..ArgSpec::EMPTY
-                    },
-                ],
-                ..ArgSpec::EMPTY
-            },
-            ArgSpec {
-                name: "order",
-                kind: "oneof",
-                flags: &["optional"],
-                args: &[
-                    ArgSpec { name: "asc", kind: "pure-token", token: Some("ASC"), ..ArgSpec::EMPTY },
-                    ArgSpec { name: "desc", kind: "pure-token", token: Some("DESC"), ..ArgSpec::EMPTY },
-                ],
-                ..ArgSpec::EMPTY
-            },
-            ArgSpec {
-                name: "count",
-                kind: "block",
-                flags: &["optional"],
-                args: &[
-                    ArgSpec { name: "count", kind: "integer", token: Some("COUNT"), ..ArgSpec::EMPTY },
-                    ArgSpec {
-                        name: "any",
-                        kind: "pure-token",
-                        token: Some("ANY"),
-                        flags: &["optional"],
-                        ..ArgSpec::EMPTY
-                    },
-                ],
-                ..ArgSpec::EMPTY
-            },
+            SEARCH_FROM,
+            SEARCH_BY,
+            SEARCH_ORDER,
+            SEARCH_COUNT,
             ArgSpec {
                 name: "withcoord",
                 kind: "pure-token",
@@ -704,141 +668,10 @@ pub static SPECS: &[CommandSpec] = &[
         args: &[
             ArgSpec { name: "destination", kind: "key", key_spec_index: Some(0), ..ArgSpec::EMPTY },
             ArgSpec { name: "source", kind: "key", key_spec_index: Some(1), ..ArgSpec::EMPTY },
-            ArgSpec {
-                name: "from",
-                kind: "oneof",
-                args: &[
-                    ArgSpec { name: "member", kind: "string", token: Some("FROMMEMBER"), ..ArgSpec::EMPTY },
-                    ArgSpec {
-                        name: "longitude_latitude",
-                        kind: "block",
-                        token: Some("FROMLONLAT"),
-                        args: &[
-                            ArgSpec { name: "longitude", kind: "double", ..ArgSpec::EMPTY },
-                            ArgSpec { name: "latitude", kind: "double", ..ArgSpec::EMPTY },
-                        ],
-                        ..ArgSpec::EMPTY
-                    },
-                ],
-                ..ArgSpec::EMPTY
-            },
-            ArgSpec {
-                name: "by",
-                kind: "oneof",
-                args: &[
-                    ArgSpec {
-                        name: "circle",
-                        kind: "block",
-                        args: &[
-                            ArgSpec {
-                                name: "radius",
-                                kind: "double",
-                                token: Some("BYRADIUS"),
-                                ..ArgSpec::EMPTY
-                            },
-                            ArgSpec {
-                                name: "unit",
-                                kind: "oneof",
-                                args: &[
-                                    ArgSpec {
-                                        name: "m",
-                                        kind: "pure-token",
-                                        token: Some("M"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "km",
-                                        kind: "pure-token",
-                                        token: Some("KM"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "ft",
-                                        kind: "pure-token",
-                                        token: Some("FT"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "mi",
-                                        kind: "pure-token",
-                                        token: Some("MI"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                ],
-                                ..ArgSpec::EMPTY
-                            },
-                        ],
-                        ..ArgSpec::EMPTY
-                    },
-                    ArgSpec {
-                        name: "box",
-                        kind: "block",
-                        args: &[
-                            ArgSpec { name: "width", kind: "double", token: Some("BYBOX"), ..ArgSpec::EMPTY },
-                            ArgSpec { name: "height", kind: "double", ..ArgSpec::EMPTY },
-                            ArgSpec {
-                                name: "unit",
-                                kind: "oneof",
-                                args: &[
-                                    ArgSpec {
-                                        name: "m",
-                                        kind: "pure-token",
-                                        token: Some("M"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "km",
-                                        kind: "pure-token",
-                                        token: Some("KM"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "ft",
-                                        kind: "pure-token",
-                                        token: Some("FT"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                    ArgSpec {
-                                        name: "mi",
-                                        kind: "pure-token",
-                                        token: Some("MI"),
-                                        ..ArgSpec::EMPTY
-                                    },
-                                ],
-                                ..ArgSpec::EMPTY
-                            },
-                        ],
-                        ..ArgSpec::EMPTY
-                    },
-                ],
-                ..ArgSpec::EMPTY
-            },
-            ArgSpec {
-                name: "order",
-                kind: "oneof",
-                flags: &["optional"],
-                args: &[
-                    ArgSpec { name: "asc", kind: "pure-token", token: Some("ASC"), ..ArgSpec::EMPTY },
-                    ArgSpec { name: "desc", kind: "pure-token", token: Some("DESC"), ..ArgSpec::EMPTY },
-                ],
-                ..ArgSpec::EMPTY
-            },
-            ArgSpec {
-                name: "count",
-                kind: "block",
-                flags: &["optional"],
-                args: &[
-                    ArgSpec { name: "count", kind: "integer", token: Some("COUNT"), ..ArgSpec::EMPTY },
-                    ArgSpec {
-                        name: "any",
-                        kind: "pure-token",
-                        token: Some("ANY"),
-                        flags: &["optional"],
-                        ..ArgSpec::EMPTY
-                    },
-                ],
-                ..ArgSpec::EMPTY
-            },
+            SEARCH_FROM,
+            SEARCH_BY,
+            SEARCH_ORDER,
+            SEARCH_COUNT,
             ArgSpec {
                 name: "storedist",
                 kind: "pure-token",

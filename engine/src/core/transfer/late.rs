@@ -396,8 +396,7 @@ impl Engine {
 
     /// True when no member has an effect, as all of them have said since the start.
     fn is_nobodys(&self, effect: EffectId) -> bool {
-        let members = self.peers.lock().members.clone();
-        let members: Vec<_> = members.iter().filter(|m| !self.is_evicted(m.directory)).collect();
+        let members = self.other_members();
         let peers = self.peers.lock();
         let lacks = |node: NodeId| peers.heard.of(node).is_some_and(|heard| !heard.applied.contains(effect));
         members.iter().all(|member| lacks(member.node))
