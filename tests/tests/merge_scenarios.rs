@@ -76,6 +76,29 @@ fn a_key_that_died_of_age_and_is_forgotten_stays_dead_where_it_is_remembered() {
 }
 
 #[test]
+fn a_field_s_life_that_ended_is_kept_while_its_end_may_be_put_off() {
+    let [a, b] = two();
+    run(&a, NOW_MS, "hincrby h f 1");
+    send(&a, &b);
+    // One has the field end, the other counts on after that, and has not heard.
+    run(&a, NOW_MS + 1, "hpexpire h 50 fields 1 f");
+    run(&b, NOW_MS + 100, "hincrby h f 7");
+    send(&a, &b);
+    send(&b, &a);
+    // All is stable on one node; the other has heard no ack.
+    acknowledge(&a, &b, NOW_MS + 200);
+    acknowledge(&a, &b, NOW_MS + 300);
+    run(&b, NOW_MS + 300, "hpexpire h 100000 fields 1 f");
+    send(&b, &a);
+    let digest = a.digest(NOW_MS + 301).0;
+    assert_eq!(digest, b.digest(NOW_MS + 301).0, "both show 8");
+    run(&b, NOW_MS + 302, "hset h f 9");
+    send(&b, &a);
+    acknowledge(&a, &b, NOW_MS + 400);
+    assert_eq!(b.shard_stats().1, 0, "nothing is left to be brought back");
+}
+
+#[test]
 fn windows_that_wait_for_time_alone_go_while_nobody_writes() {
     let [a, b] = two();
     run(&a, NOW_MS, "set k v");

@@ -236,26 +236,43 @@ impl Element {
         if !self.knows_ends(below.as_ref()) {
             return resolve(below, cut_ms);
         }
-        let (mut below, mut cut_ms) = (below, cut_ms);
-        let end = loop {
-            let end = self.end(below.as_ref(), root, cut_ms).unwrap_or(Expiry::NEVER);
-            let root_ms = root.filter(|_| below.is_some()).map(|root| root.hlc.ms());
-            let latest_ms = alive(cut_ms).map(|w| w.0.hlc.ms()).chain(root_ms).max();
-            match (end.ms(), latest_ms) {
-                (Some(ms), Some(latest_ms)) if cut_ms < ms && ms <= latest_ms => {
-                    cut_ms = ms;
-                    if root.is_none_or(|root| root.hlc.ms() < ms) {
-                        below = None;
-                    }
-                }
-                _ => break end,
-            }
-        };
+        let mut below = below;
+        let (cut_ms, end) = self.present(&mut below, root, cut_ms);
         let mut item = resolve(below, cut_ms);
         if let Some(Item::Field(_, own)) = &mut item {
             *own = end;
         }
         item
+    }
+
+    /// Where a field's lives before the present one ended, ms (`cut_ms` if that is the first), and when that one ends. Takes `below`
+    /// if it was of an earlier one.
+    fn present(&self, below: &mut Option<Item>, root: Option<&Meta>, cut_ms: u64) -> (u64, Expiry) {
+        let mut cut_ms = cut_ms;
+        loop {
+            let end = self.end(below.as_ref(), root, cut_ms).unwrap_or(Expiry::NEVER);
+            let root_ms = root.filter(|_| below.is_some()).map(|root| root.hlc.ms());
+            let alive = self.writes.iter().map(|w| w.0.hlc.ms()).filter(|ms| *ms >= cut_ms);
+            match (end.ms(), alive.chain(root_ms).max()) {
+                (Some(ms), Some(latest_ms)) if cut_ms < ms && ms <= latest_ms => {
+                    cut_ms = ms;
+                    if root.is_none_or(|root| root.hlc.ms() < ms) {
+                        *below = None;
+                    }
+                }
+                _ => return (cut_ms, end),
+            }
+        }
+    }
+
+    /// An earlier life of a field is held, which shows again when the end of that is put off.
+    pub fn hides_life(&self, below: Option<Item>, root: Option<&Meta>) -> bool {
+        if !self.knows_ends(below.as_ref()) {
+            return false;
+        }
+        let mut left = below.clone();
+        let (cut_ms, _) = self.present(&mut left, root, 0);
+        left != below || self.writes.iter().any(|w| !w.1.is_end() && w.0.hlc.ms() < cut_ms)
     }
 
     /// It is a field that ends, or that was said to.
@@ -331,6 +348,11 @@ impl Element {
         let (writes, stay) = std::mem::take(&mut self.writes).into_iter().partition(is_stable);
         self.writes = stay;
         let sunk = Element { below: self.below.take(), writes };
+        if kind == Kind::Hash && sunk.hides_life(sunk.below.clone(), None) {
+            self.below = sunk.below;
+            self.writes.extend(sunk.writes);
+            return false;
+        }
         self.below = sunk.shown(None);
         self.writes.len() < before
     }

@@ -236,7 +236,8 @@ impl Window {
         let list_stable = self.list.as_ref().is_none_or(|list| list.is_stable(stable));
         if list_stable && self.metas().all(|m| stable.contains(m.id)) {
             // What is hidden below may be uncovered yet: the last member may go, an expiry may be put off.
-            let hides = self.explicit && (self.split || self.kinds_live().count() > 1);
+            let hides_field = self.hides_field();
+            let hides = hides_field || self.explicit && (self.split || self.kinds_live().count() > 1);
             // An expiry without a value holds for a value that another node still makes.
             let awaits = match self.expiry_in_force(0).ms() {
                 Some(ms) => entry.kind().is_none() && ms > closed_ms,
@@ -244,6 +245,9 @@ impl Window {
             };
             if let Some(lapsed) = &mut self.lapsed {
                 lapsed.retain(|_, ms| *ms > closed_ms);
+            }
+            if hides_field {
+                self.prune_partly(stable);
             }
             return if !hides && !awaits && self.floor_ms() <= closed_ms {
                 Self::settle_list(entry);

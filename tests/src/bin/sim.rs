@@ -96,6 +96,7 @@ impl Asked {
         sum.rebuilds += summary.rebuilds;
         sum.transfers += summary.transfers;
         sum.evictions += summary.evictions;
+        sum.evicted_keys += summary.evicted_keys;
         sum.late += summary.late;
         sum.apart += summary.apart;
         if self.seed.is_some() {
@@ -150,7 +151,7 @@ fn main() -> ExitCode {
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "{ran} seeds in {seconds:.1} s ({:.0}/s), {broken} broken: {} events, {} commands, {} effects, {} starts, {} fetches, {} rebuilds, {} checkpoints carried, {} evictions, {} late effects, {} times apart",
+        "{ran} seeds in {seconds:.1} s ({:.0}/s), {broken} broken: {} events, {} commands, {} effects, {} starts, {} fetches, {} rebuilds, {} checkpoints carried, {} evictions, {} keys evicted, {} late effects, {} times apart",
         f64::from(ran) / seconds,
         sum.events,
         sum.commands,
@@ -160,6 +161,7 @@ fn main() -> ExitCode {
         sum.rebuilds,
         sum.transfers,
         sum.evictions,
+        sum.evicted_keys,
         sum.late,
         sum.apart
     );

@@ -1,19 +1,25 @@
 //! Clients: sessions on one node each, whose commands are drawn, run in turns and answered after the log took them.
 
-use engine::core::Fsync;
+use engine::core::{Fsync, POLICIES, Policy, Pool};
 use engine::replication::Replica;
 use engine::session::{Flow, Origin, Server, Session};
 use proto::Seq;
 use proto::resp::Value;
 
+use super::MS;
 use super::invariants::session::{self, Probe};
 use super::node::Process;
+use super::plan::Plan;
 use super::workload::{Draw, FAMILIES};
 use super::world::World;
 use crate::random::Random;
 
 /// Commands of one client in a turn at most.
 const PIPELINE: u64 = 3;
+/// Ids of entries that a client remembers.
+const IDS_KEPT: usize = 12;
+/// Keys looked at for one that is evicted.
+const SAMPLES: usize = 3;
 
 /// One connection. Its name is unique in the run: with the process it ends.
 pub struct Client {
@@ -25,6 +31,8 @@ pub struct Client {
     pub acknowledged: u64,
     /// What it read of others and writes down next.
     pub notes: Vec<String>,
+    /// Ids of entries that it was told last.
+    pub ids: Vec<String>,
 }
 
 /// What a client sends at once, and what is to be made of the answers.
@@ -49,6 +57,26 @@ impl Client {
             wrote: 0,
             acknowledged: 0,
             notes: Vec::new(),
+            ids: Vec::new(),
+        }
+    }
+
+    /// Keeps the ids that an answer names.
+    fn remember(&mut self, reply: &Value) {
+        match reply {
+            Value::Bulk(bytes) => {
+                let text = String::from_utf8_lossy(bytes);
+                let is_id = text.split_once('-').is_some_and(|(ms, seq)| {
+                    [ms, seq].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+                });
+                if is_id && !self.ids.iter().any(|id| *id == text) {
+                    self.ids.push(text.into_owned());
+                    let surplus = self.ids.len().saturating_sub(IDS_KEPT);
+                    self.ids.drain(..surplus);
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|value| self.remember(value)),
+            _ => {}
         }
     }
 }
@@ -72,6 +100,7 @@ impl World {
         if process.clients.len() > 1 && process.random.index(4) == 0 {
             taking_part.push((client + 1) % process.clients.len());
         }
+        self.press(slot, &mut process, wall_ms);
         let mut answers = Vec::new();
         for at in taking_part {
             let script = self.draw(&mut process, at);
@@ -107,6 +136,23 @@ impl World {
         self.notice_broken_log(slot);
     }
 
+    /// Memory is short, now and then: a key goes.
+    fn press(&mut self, slot: usize, process: &mut Process, wall_ms: u64) {
+        let plan = &self.plan;
+        if plan.evict_per_mille == 0 || process.random.below(1000) >= plan.evict_per_mille {
+            return;
+        }
+        let (engine, mut pool) = (&process.engine, Pool::default());
+        let name = POLICIES[plan.evict_policy];
+        if let Some(policy) = Policy::at(plan.evict_policy)
+            && engine.writable().is_ok()
+            && engine.evict_one(&engine.turn(wall_ms), policy, SAMPLES, &mut pool)
+        {
+            self.summary.evicted_keys += 1;
+            self.note(|| format!("n{slot} frees memory by {name}"));
+        }
+    }
+
     /// Runs a script's lines; what was answered, and whether the connection is still open.
     fn feed(
         &mut self,
@@ -131,6 +177,7 @@ impl World {
         let mut replies = Vec::new();
         let mut rest = &out[..];
         while let Some((value, bytes)) = Value::decode(rest).expect("replies are RESP") {
+            process.clients[at].remember(&value);
             replies.push(value);
             rest = &rest[bytes..];
         }
@@ -153,6 +200,7 @@ impl World {
         let mut script = Script::default();
         process.clients[at].notes.drain(..).for_each(|line| script.push(line));
         let lines = 1 + process.clients[at].random.below(PIPELINE);
+        let ms = self.now / MS;
         for _ in 0..lines {
             let chance = process.clients[at].random.below(1000);
             if chance < plan.probe_per_mille {
@@ -161,7 +209,7 @@ impl World {
                 let client = &mut process.clients[at];
                 script.push("MULTI");
                 for _ in 0..1 + client.random.below(3) {
-                    let line = draw_line(&mut client.random, plan);
+                    let line = draw_line(client, plan, ms);
                     script.push(line);
                 }
                 // The same member on both sides, or on neither, wherever anybody looks.
@@ -171,7 +219,7 @@ impl World {
                 script.push(if client.random.index(10) == 0 { "DISCARD" } else { "EXEC" });
             } else {
                 let client = &mut process.clients[at];
-                script.push(draw_line(&mut client.random, plan));
+                script.push(draw_line(client, plan, ms));
             }
         }
         script
@@ -186,7 +234,8 @@ impl World {
     }
 }
 
-fn draw_line(random: &mut Random, plan: &super::plan::Plan) -> String {
+fn draw_line(client: &mut Client, plan: &Plan, ms: u64) -> String {
+    let (random, ids) = (&mut client.random, &client.ids[..]);
     let family = plan.families[random.index(plan.families.len())];
-    (FAMILIES[family].draw)(&mut Draw { random, keys: plan.keys, mixed: plan.mixed_types })
+    (FAMILIES[family].draw)(&mut Draw { random, keys: plan.keys, mixed: plan.mixed_types, ms, ids })
 }

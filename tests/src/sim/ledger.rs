@@ -109,6 +109,12 @@ impl Ledger {
         Ok(true)
     }
 
+    /// Bytes of the longest batch.
+    pub fn longest_batch(&self) -> u64 {
+        let all = self.origins.values().flat_map(|origin| &origin.batches);
+        all.map(|batch| batch.bytes.len() as u64).max().unwrap_or(0)
+    }
+
     /// The latest stamp of everything in a frontier.
     pub fn latest(&self, frontier: &Frontier) -> Hlc {
         let of = |(node, seq)| self.origins.get(&node)?.batch(seq).map(|b: &Written| b.hlc);

@@ -64,6 +64,8 @@ pub struct Summary {
     pub transfers: u64,
     /// Members that were taken out.
     pub evictions: u64,
+    /// Keys that went for want of memory.
+    pub evicted_keys: u64,
     /// Effects that came too late.
     pub late: u64,
     /// Times that two nodes could not be joined any more.

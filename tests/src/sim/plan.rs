@@ -5,7 +5,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 
-use engine::core::Fsync;
+use engine::core::{Fsync, POLICIES};
 use engine::disk::Operation;
 
 use super::fault::{Fault, FaultKind};
@@ -59,6 +59,9 @@ pub struct Plan {
     /// Commands in a thousand that probe what a client may rely on.
     pub probe_per_mille: u64,
     pub transaction_per_mille: u64,
+    /// Turns in a thousand before which a key is evicted, and by which policy (a place in [`POLICIES`]).
+    pub evict_per_mille: u64,
+    pub evict_policy: usize,
     /// Log that stays behind a checkpoint at most (bytes).
     pub retention_bytes: u64,
     /// So much log makes a checkpoint due (bytes); 0: only who asks for one.
@@ -121,6 +124,8 @@ impl Plan {
             transaction_per_mille: [0, 50, 300][r.index(3)],
             families,
             slots,
+            evict_per_mille: 0,
+            evict_policy: 0,
             retention_bytes: u64::MAX,
             checkpoint_bytes: 0,
             absent_bytes: 0,
@@ -130,6 +135,7 @@ impl Plan {
         };
         plan.faults = draw_faults(r, &plan);
         plan.draw_members(&mut Random::new(seed ^ 0x6d65_6d62_6572));
+        plan.draw_memory(&mut Random::new(seed ^ 0x6d65_6d6f_7279));
         plan
     }
 
@@ -150,6 +156,18 @@ impl Plan {
                 self.faults.push(Fault { at, seed: r.number(), kind: FaultKind::Evict { slot } });
             }
             self.faults.sort_by_key(|f| f.at);
+        }
+    }
+
+    /// Memory is short in a quarter of the runs. What is probed has no expiry: where there are probes, only keys with one go.
+    fn draw_memory(&mut self, r: &mut Random) {
+        if r.index(4) == 0 {
+            self.evict_per_mille = [20, 100, 400][r.index(3)];
+            let probed = self.probe_per_mille > 0 || self.transaction_per_mille > 0;
+            let fits =
+                |policy: &str| policy.starts_with("volatile") || !probed && policy.starts_with("allkeys");
+            let policies: Vec<usize> = (0..POLICIES.len()).filter(|at| fits(POLICIES[*at])).collect();
+            self.evict_policy = policies[r.index(policies.len())];
         }
     }
 
@@ -270,6 +288,10 @@ impl fmt::Display for Plan {
             self.probe_per_mille,
             names.join(" ")
         )?;
+        if self.evict_per_mille > 0 {
+            let policy = POLICIES[self.evict_policy];
+            writeln!(f, "  memory is short before {} of 1000 turns: {policy}", self.evict_per_mille)?;
+        }
         if self.retention_bytes < u64::MAX {
             writeln!(
                 f,

@@ -47,6 +47,7 @@ pub fn shrink(plan: &Plan, violation: &Violation) -> (Plan, Violation, usize) {
     for change in [
         (|p: &mut Plan| p.probe_per_mille = 0) as fn(&mut Plan),
         |p| p.transaction_per_mille = 0,
+        |p| p.evict_per_mille = 0,
         |p| p.late_per_mille = 0,
         |p| p.cut_per_mille = 0,
         |p| p.jitter = 0,

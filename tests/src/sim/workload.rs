@@ -12,9 +12,14 @@ pub enum Holds {
     ZSet,
     List,
     Stream,
+    /// A stream whose ids clients choose.
+    Ids,
+    Registers,
 }
 
 impl Holds {
+    const ALL: [Holds; 9] = [Text, Counter, Set, Hash, ZSet, List, Stream, Ids, Registers];
+
     fn prefix(self) -> &'static str {
         match self {
             Holds::String => "str",
@@ -24,6 +29,8 @@ impl Holds {
             Holds::ZSet => "zset",
             Holds::List => "list",
             Holds::Stream => "stream",
+            Holds::Ids => "ids",
+            Holds::Registers => "hll",
         }
     }
 }
@@ -43,6 +50,10 @@ pub struct Draw<'r> {
     pub random: &'r mut Random,
     pub keys: usize,
     pub mixed: bool,
+    /// How long clients have been writing, ms.
+    pub ms: u64,
+    /// Ids of entries that this client was told.
+    pub ids: &'r [String],
 }
 
 impl Draw<'_> {
@@ -58,6 +69,35 @@ impl Draw<'_> {
         }
     }
 
+    /// A key of any type.
+    pub fn any(&mut self) -> String {
+        let holds = Holds::ALL[self.random.index(Holds::ALL.len())];
+        self.key(holds)
+    }
+
+    pub fn stream(&mut self) -> String {
+        let holds = [Stream, Ids][self.random.index(2)];
+        self.key(holds)
+    }
+
+    /// The first part of an id that a client chooses now: few, so that nodes choose equal ones.
+    fn id_ms(&self) -> u64 {
+        1 + self.ms / 8
+    }
+
+    /// An id that an entry may have.
+    pub fn id(&mut self) -> String {
+        let (ms, place) = (self.id_ms(), self.random.index(self.ids.len() + 1));
+        match self.ids.get(place).filter(|_| self.random.index(4) > 0) {
+            Some(id) => id.clone(),
+            None => format!("{}-{}", 1 + self.random.below(ms), 1 + self.random.below(3)),
+        }
+    }
+
+    pub fn group(&mut self) -> String {
+        format!("g{}", self.random.below(2))
+    }
+
     pub fn member(&mut self) -> String {
         format!("m{}", self.random.below(6))
     }
@@ -67,7 +107,7 @@ impl Draw<'_> {
     }
 
     /// A time to live, ms: some end within the run.
-    fn ms(&mut self) -> u64 {
+    fn ttl(&mut self) -> u64 {
         1 + self.random.below([50, 2_000, 100_000][self.random.clone().index(3)])
     }
 }
@@ -80,7 +120,7 @@ const fn expiring(name: &'static str, draw: fn(&mut Draw<'_>) -> String) -> Fami
     Family { name, flushes: false, expires: true, draw }
 }
 
-use Holds::{Counter, Hash, List, Set, Stream, String as Text, ZSet};
+use Holds::{Counter, Hash, Ids, List, Registers, Set, Stream, String as Text, ZSet};
 
 /// Every family.
 pub const FAMILIES: &[Family] = &[
@@ -89,7 +129,7 @@ pub const FAMILIES: &[Family] = &[
         let option = ["NX", "XX", "KEEPTTL", "GET"][d.below(4) as usize];
         format!("SET {} {} {option}", d.key(Text), d.value())
     }),
-    expiring("set-px", |d| format!("SET {} {} PX {}", d.key(Text), d.value(), d.ms())),
+    expiring("set-px", |d| format!("SET {} {} PX {}", d.key(Text), d.value(), d.ttl())),
     family("append", |d| format!("APPEND {} {}", d.key(Text), d.below(10))),
     family("setrange", |d| format!("SETRANGE {} {} {}", d.key(Text), d.below(8), d.value())),
     family("getdel", |d| format!("GETDEL {}", d.key(Text))),
@@ -111,16 +151,17 @@ pub const FAMILIES: &[Family] = &[
     family("hincrby", |d| format!("HINCRBY {} n{} {}", d.key(Hash), d.below(4), d.below(100))),
     family("hincrbyfloat", |d| format!("HINCRBYFLOAT {} n{} {}.5", d.key(Hash), d.below(4), d.below(10))),
     expiring("hpexpire", |d| {
-        format!("HPEXPIRE {} {} FIELDS 2 {} {}", d.key(Hash), d.ms(), d.member(), d.member())
+        format!("HPEXPIRE {} {} FIELDS 2 {} {}", d.key(Hash), d.ttl(), d.member(), d.member())
     }),
     family("hpersist", |d| format!("HPERSIST {} FIELDS 1 {}", d.key(Hash), d.member())),
     expiring("hsetex", |d| {
-        format!("HSETEX {} PX {} FIELDS 1 {} {}", d.key(Hash), d.ms(), d.member(), d.value())
+        format!("HSETEX {} PX {} FIELDS 1 {} {}", d.key(Hash), d.ttl(), d.member(), d.value())
     }),
     family("hsetex-keepttl", |d| {
         format!("HSETEX {} KEEPTTL FIELDS 1 n{} {}", d.key(Hash), d.below(4), d.below(100))
     }),
-    expiring("hgetex", |d| format!("HGETEX {} PX {} FIELDS 1 n{}", d.key(Hash), d.ms(), d.below(4))),
+    expiring("hgetex", |d| format!("HGETEX {} PX {} FIELDS 1 n{}", d.key(Hash), d.ttl(), d.below(4))),
+    family("hgetex-persist", |d| format!("HGETEX {} PERSIST FIELDS 1 n{}", d.key(Hash), d.below(4))),
     family("hgetdel", |d| format!("HGETDEL {} FIELDS 1 {}", d.key(Hash), d.member())),
     family("zadd", |d| {
         format!("ZADD {} {} {} {} {}", d.key(ZSet), d.below(100), d.member(), d.below(100), d.member())
@@ -147,47 +188,64 @@ pub const FAMILIES: &[Family] = &[
         format!("LMOVE {} {} {from} {to}", d.key(List), d.key(List))
     }),
     family("xadd", |d| format!("XADD {} * {} {}", d.key(Stream), d.member(), d.value())),
-    family("xadd-id", |d| {
-        format!("XADD {} {}-{} f {}", d.key(Stream), d.below(300), 1 + d.below(3), d.value())
-    }),
+    family("xadd-id", |d| format!("XADD {} {}-{} f {}", d.key(Ids), d.id_ms(), 1 + d.below(3), d.value())),
+    family("xadd-part", |d| format!("XADD {} {}-* f {}", d.key(Ids), d.id_ms(), d.value())),
     family("xadd-trim", |d| format!("XADD {} MAXLEN {} * f {}", d.key(Stream), d.below(20), d.value())),
-    family("xtrim", |d| format!("XTRIM {} MAXLEN {}", d.key(Stream), d.below(10))),
-    family("xdel", |d| format!("XDEL {} {}-{}", d.key(Stream), d.below(300), 1 + d.below(3))),
-    family("xsetid", |d| format!("XSETID {} {}", d.key(Stream), d.below(300))),
-    family("xgroup-create", |d| format!("XGROUP CREATE {} g{} 0 MKSTREAM", d.key(Stream), d.below(2))),
-    family("xgroup-destroy", |d| format!("XGROUP DESTROY {} g{}", d.key(Stream), d.below(2))),
-    family("xgroup-delconsumer", |d| {
-        format!("XGROUP DELCONSUMER {} g{} {}", d.key(Stream), d.below(2), d.member())
+    family("xadd-minid", |d| format!("XADD {} MINID {} * f {}", d.key(Stream), d.id(), d.value())),
+    family("xtrim", |d| format!("XTRIM {} MAXLEN {}", d.stream(), d.below(10))),
+    family("xtrim-minid", |d| format!("XTRIM {} MINID {}", d.stream(), d.id())),
+    family("xdel", |d| format!("XDEL {} {} {}", d.stream(), d.id(), d.id())),
+    family("xsetid", |d| format!("XSETID {} {}-9", d.key(Ids), d.id_ms())),
+    family("xgroup-create", |d| format!("XGROUP CREATE {} {} 0 MKSTREAM", d.stream(), d.group())),
+    family("xgroup-create-end", |d| format!("XGROUP CREATE {} {} $", d.stream(), d.group())),
+    family("xgroup-setid", |d| format!("XGROUP SETID {} {} {}", d.stream(), d.group(), d.id())),
+    family("xgroup-destroy", |d| format!("XGROUP DESTROY {} {}", d.stream(), d.group())),
+    family("xgroup-consumers", |d| {
+        let what = ["CREATECONSUMER", "DELCONSUMER"][d.below(2) as usize];
+        format!("XGROUP {what} {} {} {}", d.stream(), d.group(), d.member())
     }),
     family("xreadgroup", |d| {
-        let (group, consumer, count) = (d.below(2), d.member(), 1 + d.below(4));
-        format!("XREADGROUP GROUP g{group} {consumer} COUNT {count} STREAMS {} >", d.key(Stream))
+        let (group, consumer, count) = (d.group(), d.member(), 1 + d.below(4));
+        format!("XREADGROUP GROUP {group} {consumer} COUNT {count} STREAMS {} >", d.stream())
+    }),
+    family("xreadgroup-noack", |d| {
+        format!("XREADGROUP GROUP {} {} NOACK STREAMS {} >", d.group(), d.member(), d.stream())
     }),
     family("xreadgroup-own", |d| {
-        format!("XREADGROUP GROUP g{} {} STREAMS {} 0", d.below(2), d.member(), d.key(Stream))
+        format!("XREADGROUP GROUP {} {} STREAMS {} 0", d.group(), d.member(), d.stream())
     }),
-    family("xack", |d| format!("XACK {} g{} {}-{}", d.key(Stream), d.below(2), d.below(300), 1 + d.below(3))),
+    family("xack", |d| format!("XACK {} {} {} {}", d.stream(), d.group(), d.id(), d.id())),
+    family("xclaim", |d| {
+        let force = ["FORCE", "JUSTID", "RETRYCOUNT 3"][d.below(3) as usize];
+        format!("XCLAIM {} {} {} 0 {} {} {force}", d.stream(), d.group(), d.member(), d.id(), d.id())
+    }),
     family("xautoclaim", |d| {
-        format!("XAUTOCLAIM {} g{} {} 0 0 COUNT {}", d.key(Stream), d.below(2), d.member(), 1 + d.below(5))
+        format!("XAUTOCLAIM {} {} {} 0 0 COUNT {}", d.stream(), d.group(), d.member(), 1 + d.below(5))
     }),
-    family("del", |d| {
-        let holds = [Text, Counter, Set, Hash, ZSet, List, Stream][d.below(7) as usize];
-        format!("DEL {} {}", d.key(holds), d.key(holds))
+    family("setbit", |d| format!("SETBIT {} {} {}", d.key(Text), d.below(40), d.below(2))),
+    family("bitfield", |d| {
+        format!("BITFIELD {} INCRBY u4 {} 3 SET u3 4 {}", d.key(Text), d.below(20), d.below(8))
     }),
-    expiring("expire", |d| {
-        let holds = [Text, Counter, Set, Hash, ZSet, List, Stream][d.below(7) as usize];
-        format!("PEXPIRE {} {}", d.key(holds), d.ms())
+    family("bitop", |d| format!("BITOP OR {} {} {}", d.key(Text), d.key(Text), d.key(Text))),
+    family("pfadd", |d| format!("PFADD {} {} {}", d.key(Registers), d.value(), d.below(1000))),
+    family("pfmerge", |d| format!("PFMERGE {} {}", d.key(Registers), d.key(Registers))),
+    family("geoadd", |d| format!("GEOADD {} {} {} {}", d.key(ZSet), d.below(170), d.below(80), d.member())),
+    family("sort-store", |d| {
+        let from = [Set, List][d.below(2) as usize];
+        format!("SORT {} ALPHA STORE {}", d.key(from), d.key(List))
     }),
-    family("persist", |d| format!("PERSIST {}", d.key(Text))),
+    family("del", |d| format!("DEL {} {}", d.any(), d.any())),
+    expiring("expire", |d| format!("PEXPIRE {} {}", d.any(), d.ttl())),
+    family("persist", |d| format!("PERSIST {}", d.any())),
     family("rename", |d| {
-        let holds = [Text, Set, Hash, ZSet, List, Stream][d.below(6) as usize];
+        let holds = Holds::ALL[d.below(9) as usize];
         format!("RENAME {} {}", d.key(holds), d.key(holds))
     }),
     family("copy", |d| {
-        let holds = [Text, Set, Hash, ZSet, List, Stream][d.below(6) as usize];
+        let holds = Holds::ALL[d.below(9) as usize];
         format!("COPY {} {} REPLACE", d.key(holds), d.key(holds))
     }),
-    family("move", |d| format!("MOVE {} 1", d.key(Text))),
+    family("move", |d| format!("MOVE {} 1", d.any())),
     Family { name: "flushdb", flushes: true, expires: false, draw: |_| "FLUSHDB".into() },
     Family { name: "flushall", flushes: true, expires: false, draw: |_| "FLUSHALL".into() },
     Family { name: "swapdb", flushes: true, expires: false, draw: |_| "SWAPDB 0 1".into() },

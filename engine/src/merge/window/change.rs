@@ -179,6 +179,21 @@ impl Window {
         drop_if_empty(entry);
     }
 
+    /// What is hidden of a field may be uncovered yet.
+    pub(super) fn hides_field(&self) -> bool {
+        let Some(held) = self.elements.of(Kind::Hash) else { return false };
+        let winner = self.winner(0);
+        let root = winner.map(|i| &self.roots[i].meta);
+        let source = self.source(winner, 0).filter(|source| source.kind() == Kind::Hash);
+        held.iter().any(|(field, element)| {
+            let below = match self.explicit {
+                true => source.and_then(|source| source.item(field)),
+                false => element.below.clone(),
+            };
+            element.hides_life(below, root)
+        })
+    }
+
     /// Nothing of a field that is older than this (ms) counts.
     fn lapsed_ms(&self, field: &[u8]) -> u64 {
         self.lapsed.as_ref().and_then(|lapsed| lapsed.get(field)).copied().unwrap_or(0)

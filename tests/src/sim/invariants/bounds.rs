@@ -10,8 +10,8 @@ use crate::sim_disk::Stop;
 
 /// More than a loan waits for whoever borrows (ms).
 const LOAN_MS: u64 = 120_000;
-/// A segment is longer than it should be by one batch at most (bytes).
-const LONGEST_BATCH: u64 = 8_000;
+/// Of segments that hold what came last.
+const LAST_SEGMENTS: u64 = 3;
 
 pub fn after(world: &mut World, slot: usize) {
     let Some(engine) = world.engine(slot) else { return };
@@ -51,7 +51,9 @@ pub fn shortened(world: &mut World) {
         let Some(engine) = world.engine(slot) else { return };
         let Some(log) = engine.log() else { return };
         let kept = log.bytes_since(log.begins_at());
-        let most = world.plan.retention_bytes + 3 * world.plan.segment_bytes.max(LONGEST_BATCH);
+        // A segment is longer than it should be by one batch at most.
+        let longest = world.plan.segment_bytes + world.ledger.longest_batch();
+        let most = world.plan.retention_bytes + LAST_SEGMENTS * longest;
         if kept > most {
             let text = format!("n{slot} keeps {kept} bytes of log, and needs {most} at most");
             return world.violate("bounds", text);
