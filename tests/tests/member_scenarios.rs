@@ -376,6 +376,19 @@ fn a_cut_that_only_a_lost_member_reached_is_closed_again() {
 }
 
 #[test]
+fn who_alone_has_what_counts_of_an_evicted_member_is_waited_for_by_name() {
+    let ([a, _b, _c, d], gone) = closed_by_the_word_of_one();
+    let told = |node: &Node| {
+        let list = node.engine.member_list();
+        list.into_iter().find(|m| m.member.directory == gone).map(|m| (m.state, m.waits_for))
+    };
+    assert_eq!(told(&a), Some(("evicting", vec![d.engine.member().directory])));
+    d.send(&a);
+    assert_eq!(told(&a), Some(("evicted", vec![])));
+    assert_eq!(told(&d), Some(("evicted", vec![])));
+}
+
+#[test]
 fn what_another_took_from_a_lost_member_still_counts() {
     let ([a, b, c, d], gone) = closed_by_the_word_of_one();
     d.send(&b);

@@ -99,6 +99,58 @@ fn a_field_s_life_that_ended_is_kept_while_its_end_may_be_put_off() {
 }
 
 #[test]
+fn an_end_without_a_value_is_not_that_of_a_field_which_somebody_makes_anew() {
+    let [a, b] = two();
+    run(&a, NOW_MS, "hset h f 1");
+    send(&a, &b);
+    run(&a, NOW_MS + 1, "hpexpire h 500 fields 1 f");
+    run(&b, NOW_MS + 2, "del h");
+    run(&b, NOW_MS + 2, "hset h g 1");
+    send(&a, &b);
+    send(&b, &a);
+    // All is stable on one node; the other has heard no ack.
+    acknowledge(&a, &b, NOW_MS + 3);
+    acknowledge(&a, &b, NOW_MS + 4);
+    run(&b, NOW_MS + 10, "hincrby h f 3");
+    send(&b, &a);
+    for at_ms in [NOW_MS + 11, NOW_MS + 1000] {
+        assert_eq!(a.digest(at_ms).0, b.digest(at_ms).0, "f is 3, for ever");
+    }
+    acknowledge(&a, &b, NOW_MS + 1001);
+    assert_eq!(b.shard_stats().1, 0, "nothing is held for it any more");
+}
+
+#[test]
+fn what_was_stable_before_a_member_came_goes_with_what_is_stable_later() {
+    let [a, b] = two();
+    let (c, d) = (open(3), open(4));
+    introduce(&a, &c);
+    introduce(&b, &c);
+    run(&a, NOW_MS, "sadd k x");
+    run(&b, NOW_MS + 1, "sadd k y");
+    send(&a, &b);
+    send(&a, &c);
+    send(&b, &a);
+    // The one add is stable on the first node, the other is not: the third has only the one.
+    acknowledge(&b, &a, NOW_MS + 2);
+    acknowledge(&c, &a, NOW_MS + 2);
+    assert_eq!(a.shard_stats().2, 1);
+    for known in [&a, &b, &c] {
+        introduce(known, &d);
+    }
+    // Who came last has the later one first.
+    send(&b, &c);
+    send(&b, &d);
+    for from in [&b, &c, &d] {
+        acknowledge(from, &a, NOW_MS + 3);
+    }
+    assert_eq!(a.shard_stats().2, 0);
+    send(&a, &d);
+    acknowledge(&d, &a, NOW_MS + 4);
+    assert_eq!(a.shard_stats().1, 0, "all is stable, and nothing is remembered");
+}
+
+#[test]
 fn windows_that_wait_for_time_alone_go_while_nobody_writes() {
     let [a, b] = two();
     run(&a, NOW_MS, "set k v");

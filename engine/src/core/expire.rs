@@ -93,11 +93,13 @@ impl Engine {
             }
             writer.settled.join(&stable);
         }
-        {
+        let settled = {
             let mut peers = self.peers.lock();
             peers.marked.join(&stable);
             peers.base_cut.join(&stable);
-        }
-        self.prune_shards(&stable)
+            // What was stable stays so, whoever is learned since and has not acked it.
+            peers.base_cut.clone()
+        };
+        self.prune_shards(&settled)
     }
 }

@@ -46,7 +46,7 @@ pub struct MemberStatus {
     pub member: Member,
     /// `live`, `suspect`, `down`, `left`, `joining`, `evicting`, `evicted`; of this node `self`, `leaving` or `evicted`.
     pub state: &'static str,
-    /// While it is being evicted: directories whose word is missing.
+    /// While it is being evicted: directories whose word is missing, or who have what counts of it and is not shown here.
     pub waits_for: Vec<u64>,
 }
 
@@ -326,7 +326,7 @@ impl Engine {
             let acked: BTreeSet<u64> = peers.stability.acked_members().collect();
             (peers.members.clone(), peers.reach.clone(), acked)
         };
-        let evictions = self.evictions();
+        let (evictions, shown) = (self.evictions(), self.shown.lock().clone());
         let all: BTreeSet<u64> = members
             .iter()
             .map(|m| m.directory)
@@ -348,8 +348,12 @@ impl Engine {
                 Some(eviction) if eviction.forgotten => continue,
                 Some(eviction) => {
                     if self.counts(member.directory) {
-                        waits_for =
-                            eviction.waits_for(&all, evictions.others()).into_iter().copied().collect();
+                        let silent = eviction.waits_for(&all, evictions.others());
+                        let awaited = match silent.is_empty() {
+                            true => eviction.brought_by(&all, &shown),
+                            false => silent,
+                        };
+                        waits_for = awaited.into_iter().copied().collect();
                     }
                     if eviction.cut.is_some() && waits_for.is_empty() { "evicted" } else { "evicting" }
                 }

@@ -424,9 +424,18 @@ impl<'e> Unit<'e> {
     fn lapses<'a>(&mut self, key: &Key<'_>, op: &FieldOp<'a>) -> Vec<(Expiry, &'a [u8])> {
         let stage = self.stage.get_or_insert_with(|| self.engine.stage.lock());
         let now_ms = self.now_ms.max(stage.last_hlc().ms());
-        let entry = self.locks.shard(key.hash).find(key.db, key.hash, key.bytes);
-        let Some(ValueRef::Hash(hash)) = entry.and_then(Entry::into_value) else { return Vec::new() };
-        if !hash.knows_ends() {
+        let shard = self.locks.shard(key.hash);
+        let Some(entry) = shard.find(key.db, key.hash, key.bytes) else { return Vec::new() };
+        let (ptr, windowed) = (entry.ptr(), entry.windowed());
+        // An end may be held for a field that is not there.
+        let awaited = match op {
+            FieldOp::Delta { field, .. } | FieldOp::DeltaFloat { field, .. } if windowed => {
+                shard.knows_end(ptr, field)
+            }
+            _ => false,
+        };
+        let Some(ValueRef::Hash(hash)) = shard.entry(ptr).into_value() else { return Vec::new() };
+        if !hash.knows_ends() && !awaited {
             return Vec::new();
         }
         let lapse = |field: &'a [u8], builds: bool| match hash.kept(field) {

@@ -265,14 +265,16 @@ impl Element {
         }
     }
 
-    /// An earlier life of a field is held, which shows again when the end of that is put off.
-    pub fn hides_life(&self, below: Option<Item>, root: Option<&Meta>) -> bool {
+    /// Of a field more is held than shows: an earlier life, which shows again when the end of that is put off; or an end after
+    /// `closed_ms` that holds for a value which another node still makes.
+    pub fn is_awaited(&self, below: Option<Item>, root: Option<&Meta>, closed_ms: u64) -> bool {
         if !self.knows_ends(below.as_ref()) {
             return false;
         }
         let mut left = below.clone();
-        let (cut_ms, _) = self.present(&mut left, root, 0);
-        left != below || self.writes.iter().any(|w| !w.1.is_end() && w.0.hlc.ms() < cut_ms)
+        let (cut_ms, end) = self.present(&mut left, root, 0);
+        let hides = left != below || self.writes.iter().any(|w| !w.1.is_end() && w.0.hlc.ms() < cut_ms);
+        hides || end.ms().is_some_and(|ms| ms > closed_ms) && self.over(below, root, 0).is_none()
     }
 
     /// It is a field that ends, or that was said to.
@@ -348,7 +350,7 @@ impl Element {
         let (writes, stay) = std::mem::take(&mut self.writes).into_iter().partition(is_stable);
         self.writes = stay;
         let sunk = Element { below: self.below.take(), writes };
-        if kind == Kind::Hash && sunk.hides_life(sunk.below.clone(), None) {
+        if kind == Kind::Hash && sunk.is_awaited(sunk.below.clone(), None, 0) {
             self.below = sunk.below;
             self.writes.extend(sunk.writes);
             return false;

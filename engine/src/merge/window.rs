@@ -236,8 +236,7 @@ impl Window {
         let list_stable = self.list.as_ref().is_none_or(|list| list.is_stable(stable));
         if list_stable && self.metas().all(|m| stable.contains(m.id)) {
             // What is hidden below may be uncovered yet: the last member may go, an expiry may be put off.
-            let hides_field = self.hides_field();
-            let hides = hides_field || self.explicit && (self.split || self.kinds_live().count() > 1);
+            let hides = self.explicit && (self.split || self.kinds_live().count() > 1);
             // An expiry without a value holds for a value that another node still makes.
             let awaits = match self.expiry_in_force(0).ms() {
                 Some(ms) => entry.kind().is_none() && ms > closed_ms,
@@ -246,10 +245,11 @@ impl Window {
             if let Some(lapsed) = &mut self.lapsed {
                 lapsed.retain(|_, ms| *ms > closed_ms);
             }
-            if hides_field {
+            let awaits_field = self.awaits_field(closed_ms);
+            if awaits_field {
                 self.prune_partly(stable);
             }
-            return if !hides && !awaits && self.floor_ms() <= closed_ms {
+            return if !hides && !awaits && !awaits_field && self.floor_ms() <= closed_ms {
                 Self::settle_list(entry);
                 if let Some(Value::Stream(stream)) = entry.boxed_mut() {
                     stream.drop_hidden();

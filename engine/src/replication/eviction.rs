@@ -130,6 +130,16 @@ impl Eviction {
         if self.is_open(others) { members.iter().filter(silent).collect() } else { Vec::new() }
     }
 
+    /// Members that said they have what counts and is not in `shown`.
+    pub fn brought_by<'m>(&self, members: &'m BTreeSet<u64>, shown: &Frontier) -> Vec<&'m u64> {
+        let Some(cut) = &self.cut else { return Vec::new() };
+        let lacks = |fence: &Fence| {
+            let counts = |node: NodeId| cut.reached.seq(node).min(fence.shown.seq(node));
+            self.nodes.iter().any(|node| counts(*node) > shown.seq(*node))
+        };
+        members.iter().filter(|directory| self.fences.get(*directory).is_some_and(lacks)).collect()
+    }
+
     fn merge(&mut self, other: &Eviction) -> bool {
         let before = self.clone();
         if (other.at, other.by) > (self.at, self.by) {

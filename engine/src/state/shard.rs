@@ -242,6 +242,11 @@ impl Shard {
         }
     }
 
+    /// Something unstable says when a field of a hash ends, whether the field is there or not.
+    pub(crate) fn knows_end(&self, ptr: EntryPtr, field: &[u8]) -> bool {
+        matches!(self.windows.get(&ptr), Some(Slot::Open(window)) if window.knows_end(field))
+    }
+
     /// What is put between these two elements of a list may hang on the left one.
     pub(crate) fn list_leads_to(&self, ptr: EntryPtr, left: ElementId, right: ElementId) -> bool {
         matches!(self.windows.get(&ptr), Some(Slot::Open(window)) if window.list_leads_to(left, right))

@@ -92,7 +92,7 @@ impl World {
             }
             FaultKind::Evict { slot } => {
                 if let Some(directory) = self.slots[slot].directory.filter(|_| slot != self.plan.evictor) {
-                    self.evict(directory);
+                    self.evict(directory, self.plan.evictor);
                 }
             }
             FaultKind::Reload { slot } => self.reload(slot),

@@ -338,7 +338,9 @@ impl World {
     /// Damage that a start did not see is found by whoever reads more, by the name of the file: the directory is given up. False when
     /// there can be none.
     pub fn gives_up_damaged(&mut self, slot: usize, error: &str) -> bool {
-        if !self.slots[slot].doubted || self.slots[slot].disk.is_limited() {
+        // A disk without room refuses by itself, unless it says what it read.
+        let refuses = self.slots[slot].disk.is_limited() && !error.contains("is damaged");
+        if !self.slots[slot].doubted || refuses {
             return false;
         }
         self.note(|| format!("n{slot} is damaged behind its checkpoint: {error}"));

@@ -11,6 +11,8 @@ use crate::sim_disk::Stop;
 
 /// Between two looks at the cluster.
 const LOOK_EVERY: super::Us = SECOND;
+/// A member that lacks what it said it has is taken out after so long.
+const AWAITED_MAX: super::Us = 5 * SECOND;
 /// Two nodes that cannot be joined for so long are looked at.
 const APART_MAX: super::Us = 12 * SECOND;
 
@@ -22,14 +24,35 @@ impl World {
         }
         if self.plan.operator {
             let lost: BTreeSet<u64> = self.lost.union(&self.unknown()).copied().collect();
-            lost.into_iter().for_each(|directory| self.evict(directory));
+            lost.into_iter().for_each(|directory| self.evict(directory, self.plan.evictor));
         }
+        self.evict_who_lost_what_counts();
         self.at(self.now + LOOK_EVERY, Event::Operate);
     }
 
-    /// A member is taken out by the one node that evicts in this run.
-    pub fn evict(&mut self, directory: u64) {
-        let by = self.plan.evictor;
+    /// What counts of an evicted member, and only a damaged disk had, comes no more: who said it has it is taken out too.
+    fn evict_who_lost_what_counts(&mut self) {
+        let engines: Vec<_> = (0..self.slots.len()).filter_map(|slot| self.engine(slot)).collect();
+        let whole = engines.len() == self.slots.len() && engines.iter().all(|engine| !engine.was_evicted());
+        let mut awaited: BTreeSet<u64> = BTreeSet::new();
+        for engine in engines.iter().filter(|_| whole) {
+            // Nobody has it, not even who is to bring it.
+            let own = engine.member().directory;
+            let waits = engine.member_list().into_iter().filter(|m| m.state == "evicting");
+            awaited.extend(waits.flat_map(|m| m.waits_for).filter(|directory| *directory == own));
+        }
+        self.awaited.retain(|directory, _| awaited.contains(directory));
+        for directory in awaited {
+            let since = *self.awaited.entry(directory).or_insert(self.now);
+            let by = engines.iter().position(|engine| engine.member().directory != directory);
+            if let Some(by) = by.filter(|_| self.now - since >= AWAITED_MAX) {
+                self.evict(directory, by);
+            }
+        }
+    }
+
+    /// A member is taken out by a node.
+    pub fn evict(&mut self, directory: u64, by: usize) {
         let Some(engine) = self.engine(by) else { return };
         let closed = engine.evictions().get(directory).is_some_and(|e| e.cut.is_some());
         if engine.member().directory == directory || closed || engine.was_evicted() {

@@ -154,6 +154,8 @@ pub struct World {
     pub transfers: BTreeMap<u64, Transfer>,
     /// Pairs of slots, the lower first, that cannot be joined, and since when.
     pub apart: BTreeMap<(usize, usize), Us>,
+    /// Members that lack what they said they have of an evicted one, and since when.
+    pub awaited: BTreeMap<u64, Us>,
     /// Data directories that are gone for good.
     pub lost: BTreeSet<u64>,
     /// And those that somebody took out.
@@ -187,6 +189,7 @@ impl World {
             fetches: BTreeMap::new(),
             transfers: BTreeMap::new(),
             apart: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             lost: BTreeSet::new(),
             evicted: BTreeSet::new(),
             ledger: Ledger::default(),

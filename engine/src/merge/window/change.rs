@@ -179,8 +179,8 @@ impl Window {
         drop_if_empty(entry);
     }
 
-    /// What is hidden of a field may be uncovered yet.
-    pub(super) fn hides_field(&self) -> bool {
+    /// Of a field more is held than shows, which may count yet. `closed_ms`: no effect older than this can arrive any more.
+    pub(super) fn awaits_field(&self, closed_ms: u64) -> bool {
         let Some(held) = self.elements.of(Kind::Hash) else { return false };
         let winner = self.winner(0);
         let root = winner.map(|i| &self.roots[i].meta);
@@ -190,8 +190,14 @@ impl Window {
                 true => source.and_then(|source| source.item(field)),
                 false => element.below.clone(),
             };
-            element.hides_life(below, root)
+            element.is_awaited(below, root, closed_ms)
         })
+    }
+
+    /// Something held of a field says when it ends.
+    pub fn knows_end(&self, field: &[u8]) -> bool {
+        let element = self.elements.of(Kind::Hash).and_then(|held| held.get(field));
+        element.is_some_and(|element| element.knows_ends(None))
     }
 
     /// Nothing of a field that is older than this (ms) counts.

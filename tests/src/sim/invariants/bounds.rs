@@ -1,9 +1,12 @@
 //! Memory is bounded: what waits in the horizon while the run goes, and nothing at all once everything is stable everywhere.
 
-use engine::core::MemberStatus;
+use std::collections::BTreeSet;
+
+use engine::core::{LockPlan, MemberStatus};
 use engine::replication::Replica;
 
 use crate::sim::fault::FaultKind;
+use crate::sim::node::DATABASES;
 use crate::sim::workload::FAMILIES;
 use crate::sim::world::World;
 use crate::sim_disk::Stop;
@@ -78,6 +81,20 @@ pub fn is_drained(world: &World) -> bool {
     })
 }
 
+/// Keys with a window on a node, each with all that is known of it.
+fn windowed(world: &World, slot: usize) -> Vec<(u32, String)> {
+    let Some(engine) = world.engine(slot) else { return Vec::new() };
+    let (turn, frontier) = (engine.turn(world.wall_ms(slot)), engine.frontier());
+    let names: BTreeSet<&[u8]> = world.ledger.within(&frontier).map(|(_, effect, _)| effect.key).collect();
+    let explain = |(db, name): (u32, &[u8])| {
+        let mut unit = engine.begin(&turn, db, LockPlan::Everything);
+        let key = unit.key(name);
+        let explained = unit.explain(&key, 3).filter(|known| !known.tips.is_empty())?;
+        Some((db, format!("{} {explained:?}", String::from_utf8_lossy(name))))
+    };
+    (0..DATABASES).flat_map(|db| names.iter().map(move |name| (db, *name))).filter_map(explain).collect()
+}
+
 pub fn missed(world: &mut World) {
     let left: Vec<_> = (0..world.slots.len()).map(|slot| kept(world, slot)).collect();
     let mut text = format!("windows, unstable effects and held batches stay: {left:?}");
@@ -87,6 +104,11 @@ pub fn missed(world: &mut World) {
             format!("{} {:016x} {} {:x?}", m.member.addr, m.member.directory, m.state, m.waits_for)
         };
         text.push_str(&format!("\n  n{slot}: {:?}", list.iter().map(line).collect::<Vec<_>>()));
+    }
+    for slot in 0..world.slots.len() {
+        for (db, key) in windowed(world, slot) {
+            text.push_str(&format!("\n  n{slot} remembers {db}/{key}"));
+        }
     }
     let open = world.engine(0).map(|engine| (engine.evictions(), engine.frontier()));
     for eviction in open.iter().flat_map(|(all, shown)| all.iter().map(move |one| (one, shown))) {

@@ -40,8 +40,10 @@ pub fn took_over(world: &mut World, slot: usize) {
     for set in engine.late_sets().unwrap_or_default() {
         match engine.late_effects(set.id, usize::MAX) {
             Ok(effects) => {
+                // Its own from before it was evicted, if it had begun with them by then.
+                let is_own = |node| world.ledger.origins.get(&node).is_some_and(|o| o.slot == slot);
                 if set.replays
-                    && let Some(other) = effects.iter().find(|effect| !own(effect.id.node))
+                    && let Some(other) = effects.iter().find(|effect| !is_own(effect.id.node))
                 {
                     let text = format!("n{slot} is to do {} again, which is another's to tell", other.id);
                     return world.violate("membership", text);
