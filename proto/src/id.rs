@@ -55,8 +55,8 @@ impl Hlc {
 pub struct Frontier(SmallVec<[(NodeId, Seq); 4]>);
 
 impl Frontier {
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Frontier(SmallVec::new_const())
     }
 
     pub fn seq(&self, node: NodeId) -> Seq {

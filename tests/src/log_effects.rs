@@ -43,8 +43,8 @@ impl LogEffects {
         self.batches.iter().map(|b| u64::from(Batch::parse(b).expect("whole").header.count)).sum()
     }
 
-    /// What the oracle makes of them: the digest of all keys alive at `now_ms` and how many there are. Flushes and database swaps
-    /// are beyond it.
+    /// What the oracle makes of them: the digest of all keys alive at `now_ms` and how many there are. Database swaps are
+    /// beyond it.
     pub fn oracle_digest(&self, now_ms: u64) -> (u128, u64) {
         let (mut sum, mut alive) = (0u128, 0);
         for ((db, key), effects) in &self.by_key() {
@@ -59,9 +59,10 @@ impl LogEffects {
         (sum, alive)
     }
 
-    /// The effects of each key, in the order of the log.
+    /// The effects of each key, in the order of the log; flushes of its database behind them.
     pub fn by_key(&self) -> BTreeMap<(u32, &[u8]), Vec<Observed<'_>>> {
         let mut keys: BTreeMap<(u32, &[u8]), Vec<Observed<'_>>> = BTreeMap::new();
+        let mut flushes: Vec<(EffectId, Effect<'_>)> = Vec::new();
         let mut settled: BTreeMap<NodeId, Frontier> = BTreeMap::new();
         for bytes in &self.batches {
             let batch = Batch::parse(bytes).expect("whole");
@@ -71,12 +72,25 @@ impl LogEffects {
                 let (id, effect) = effect.expect("decodes");
                 match effect.op {
                     Op::Bind { .. } | Op::Noop => continue,
-                    Op::Flush { .. } | Op::SwapDb { .. } => panic!("beyond this oracle: {:?}", effect.op),
+                    Op::Flush { .. } => {
+                        flushes.push((id, effect));
+                        continue;
+                    }
+                    Op::SwapDb { .. } => panic!("beyond this oracle: {:?}", effect.op),
                     _ => {}
                 }
                 let of_key = keys.entry((effect.db, effect.key)).or_default();
                 let past = past(id, &effect, of_key, settled);
                 of_key.push(Observed { id, effect, past });
+            }
+        }
+        for (id, flush) in flushes {
+            let Op::Flush { db: flushed, seen } = &flush.op else { continue };
+            let seen = seen.to_frontier();
+            let of_database = keys.iter_mut().filter(|((db, _), _)| flushed.is_none_or(|f| f == *db));
+            for (_, of_key) in of_database {
+                let past = of_key.iter().map(|e| e.id).filter(|e| seen.contains(*e)).collect();
+                of_key.push(Observed { id, effect: flush.clone(), past });
             }
         }
         keys

@@ -1,87 +1,114 @@
 //! Write commands of every kind on a keyspace small enough for nodes to meet on keys: what long tests of clusters write.
 
-use proto::resp::Value;
-
 use crate::client::{Client, encode};
 use crate::random::Random;
-use crate::server::Server;
 
-/// Which kinds of values a node takes.
+/// How often, and what: `{k}` and `{o}` are numbers of keys, `{v}` a number that differs from command to command of a pipeline,
+/// `{v:n}` the same below n. What is between `;` is sent in order.
+const PATTERNS: &[(u64, &str)] = &[
+    (800, "SET string{k} {v}"),
+    (500, "INCRBY counter{k} {v}"),
+    (100, "INCRBYFLOAT float{k} 0.5"),
+    (100, "APPEND text{k} {v}"),
+    (100, "SETRANGE text{k} 3 {v}"),
+    (100, "MSET string{k} {v} pair{k} {v}"),
+    (100, "SET expiring{k} {v} PX 3600000"),
+    (100, "EXPIRE string{k} 7200"),
+    (100, "PERSIST string{k}"),
+    (100, "DEL text{k}"),
+    (100, "COPY string{k} copy{o} REPLACE"),
+    (50, "RENAME copy{k} copy{o}"),
+    (100, "GETDEL pair{k}"),
+    (100, "SETNX once{k} {v}"),
+    (100, "MULTI;INCR counter{k};SADD set{k} {v};SET string{k} {v};EXEC"),
+    (400, "SADD set{k} {v} shared"),
+    (100, "SREM set{k} shared"),
+    (100, "SPOP set{k}"),
+    (100, "SMOVE set{k} set{o} shared"),
+    (100, "SUNIONSTORE union{k} set{k} set{o}"),
+    (50, "SORT set{k} ALPHA STORE sorted{o}"),
+    (200, "HSET hash{k} f{v:7} {v}"),
+    (100, "HINCRBY hash{k} count 3"),
+    (50, "HINCRBYFLOAT hash{k} float 0.25"),
+    (100, "HDEL hash{k} f{v:7}"),
+    (50, "HPEXPIRE hash{k} 3600000 FIELDS 2 f{v:7} count"),
+    (50, "HPEXPIRE hash{k} 40 FIELDS 1 f{v:7}"),
+    (50, "HPERSIST hash{k} FIELDS 1 count"),
+    (50, "HSETEX hash{k} FNX EX 3600 FIELDS 1 f{v:7} {v}"),
+    (30, "HGETDEL hash{k} FIELDS 1 f{v:7}"),
+    (200, "ZADD zset{k} {v} m{v:9}"),
+    (100, "ZINCRBY zset{k} 2 m{v:9}"),
+    (50, "ZADD zset{k} GT CH {v} m{v:9}"),
+    (50, "ZREM zset{k} m{v:9}"),
+    (50, "ZPOPMIN zset{k}"),
+    (50, "ZUNIONSTORE zunion{k} 2 zset{k} zset{o} AGGREGATE MAX"),
+    (50, "ZREMRANGEBYRANK zunion{k} 0 2"),
+    (200, "RPUSH list{k} {v}"),
+    (100, "LPUSH list{k} {v} shared"),
+    (100, "LPOP list{k}"),
+    (100, "RPOP list{k}"),
+    (100, "LMOVE list{k} list{o} LEFT RIGHT"),
+    (100, "LINSERT list{k} BEFORE shared {v}"),
+    (100, "LREM list{k} 1 shared"),
+    (50, "LSET list{k} 0 {v}"),
+    (50, "LTRIM list{k} 0 30"),
+    (200, "XADD stream{k} MAXLEN 50 * n {v}"),
+    (50, "XTRIM stream{k} MAXLEN ~ 20"),
+    (50, "XGROUP CREATE stream{k} readers 0 MKSTREAM"),
+    (100, "XREADGROUP GROUP readers c{v:3} COUNT 3 STREAMS stream{k} >"),
+    (50, "XAUTOCLAIM stream{k} readers c{v:3} 0 0 COUNT 2"),
+    (100, "XADD given{k} {v}-* n {v}"),
+    (50, "XGROUP CREATE given{k} readers 0"),
+    (50, "XREADGROUP GROUP readers c{v:3} COUNT 5 STREAMS given{k} >"),
+    (50, "XACK given{k} readers {v}-0"),
+    (50, "XCLAIM given{k} readers c{v:3} 0 {v}-0"),
+    (50, "XDEL given{k} {v}-0"),
+    (20, "DEL given{k}"),
+    (100, "PFADD visitors{k} {v} {o}"),
+    (50, "PFMERGE visitors{k} visitors{o}"),
+    (100, "SETBIT bits{k} {v} 1"),
+    (50, "BITFIELD bits{k} INCRBY u8 #{v:9} 1"),
+    (50, "BITOP OR anded{k} bits{k} bits{o}"),
+    (50, "GEOADD places{k} 13.{v} 38.{v} p{v:9}"),
+    (1, "SELECT 3;SET kept{v:50} {v};FLUSHDB;SET flushed{v:50} {v};SELECT 0"),
+];
+
+/// Beginnings of the errors that other writers may cause.
+const REFUSED: &[&[u8]] = &[
+    b"-BUSYGROUP",
+    b"-NOGROUP",
+    b"-ERR no such key",
+    b"-ERR index out of range",
+    b"-ERR The ID specified in XADD",
+    b"-ERR The XGROUP subcommand requires the key to exist",
+];
+
+/// A writer of all kinds of values.
 #[derive(Clone, Copy, Debug)]
-pub struct Kinds {
-    keys: u64,
-    hashes: bool,
-    sorted_sets: bool,
-    lists: bool,
-    streams: bool,
+pub struct Mixed {
+    /// Keys of each kind.
+    pub keys: u64,
 }
 
-impl Kinds {
-    /// Asks the node; `keys` of each kind.
-    pub fn of(node: &Server, keys: u64) -> Kinds {
-        let mut client = node.client();
-        let mut has = |name: &str| match client.run(&format!("COMMAND INFO {name}")) {
-            Value::Array(infos) => matches!(infos.first(), Some(Value::Array(_))),
-            _ => false,
-        };
-        Kinds {
-            keys,
-            hashes: has("hset"),
-            sorted_sets: has("zadd"),
-            lists: has("rpush"),
-            streams: has("xadd"),
-        }
-    }
-
-    /// Appends one command or one transaction; how many replies it has.
+impl Mixed {
+    /// Appends one command or a few; how many replies they have.
     pub fn put(&self, random: &mut Random, value: u64, out: &mut Vec<u8>) -> u64 {
-        let key = random.below(self.keys);
-        let other = random.below(self.keys);
-        let (text, number) = (|prefix: &str| format!("{prefix}{key}"), value.to_string());
-        let mut one = |words: &[&str]| encode(words, out);
-        match random.below(44) {
-            0..8 => one(&["SET", &text("string"), &number]),
-            8..13 => one(&["INCRBY", &text("counter"), &number]),
-            13 => one(&["INCRBYFLOAT", &text("float"), "0.5"]),
-            14..18 => one(&["SADD", &text("set"), &number, "shared"]),
-            18 => one(&["SREM", &text("set"), "shared"]),
-            19 => one(&["SPOP", &text("set")]),
-            20 => one(&["SMOVE", &text("set"), &format!("set{other}"), "shared"]),
-            21 => one(&["SUNIONSTORE", &text("union"), &text("set"), &format!("set{other}")]),
-            22 => one(&["APPEND", &text("text"), &number]),
-            23 => one(&["SETRANGE", &text("text"), "3", &number]),
-            24 => one(&["MSET", &text("string"), &number, &text("pair"), &number]),
-            25 => one(&["SET", &text("expiring"), &number, "PX", "3600000"]),
-            26 => one(&["EXPIRE", &text("string"), "7200"]),
-            27 => one(&["PERSIST", &text("string")]),
-            28 => one(&["DEL", &text("text")]),
-            29 => one(&["COPY", &text("string"), &format!("copy{other}"), "REPLACE"]),
-            30 => one(&["GETDEL", &text("pair")]),
-            31 => {
-                one(&["MULTI"]);
-                one(&["INCR", &text("counter")]);
-                one(&["SADD", &text("set"), &number]);
-                one(&["SET", &text("string"), &number]);
-                one(&["EXEC"]);
-                return 5;
-            }
-            32 | 33 if self.hashes => one(&["HSET", &text("hash"), &format!("f{}", value % 7), &number]),
-            34 if self.hashes => one(&["HINCRBY", &text("hash"), "count", "3"]),
-            35 if self.hashes => one(&["HDEL", &text("hash"), &format!("f{}", value % 7)]),
-            36 if self.sorted_sets => one(&["ZADD", &text("zset"), &number, &format!("m{}", value % 9)]),
-            37 if self.sorted_sets => one(&["ZINCRBY", &text("zset"), "2", &format!("m{}", value % 9)]),
-            38 if self.lists => one(&["RPUSH", &text("list"), &number]),
-            39 if self.lists => one(&["LPOP", &text("list")]),
-            40 if self.lists => one(&["LPUSH", &text("list"), &number, "shared"]),
-            41 if self.lists => one(&["LMOVE", &text("list"), &format!("list{other}"), "LEFT", "RIGHT"]),
-            42 if self.lists => one(&["LINSERT", &text("list"), "BEFORE", "shared", &number]),
-            43 if self.lists => one(&["LREM", &text("list"), "1", "shared"]),
-            40 if self.streams => one(&["XADD", &text("stream"), "*", "n", &number]),
-            41 if self.streams => one(&["XADD", &text("stream"), "MAXLEN", "50", "*", "n", &number]),
-            42 if self.streams => one(&["XTRIM", &text("stream"), "MAXLEN", "~", "20"]),
-            _ => one(&["SETNX", &text("once"), &number]),
+        let sum: u64 = PATTERNS.iter().map(|p| p.0).sum();
+        let (mut at, key, other) = (random.below(sum), random.below(self.keys), random.below(self.keys));
+        let drawn = PATTERNS.iter().find(|(weight, _)| {
+            let here = at < *weight;
+            at = at.wrapping_sub(*weight);
+            here
+        });
+        let text = drawn.expect("below the sum").1.replace("{k}", &key.to_string());
+        let mut text = text.replace("{o}", &other.to_string()).replace("{v}", &value.to_string());
+        while let Some(begin) = text.find("{v:") {
+            let end = begin + text[begin..].find('}').expect("a pattern is whole");
+            let below: u64 = text[begin + 3..end].parse().expect("a number");
+            text.replace_range(begin..=end, &(value % below).to_string());
         }
-        1
+        let commands = text.split(';').map(|command| command.split(' ').collect::<Vec<_>>());
+        commands.map(|words| encode(&words, out)).count() as u64
     }
 
     /// Writes about `count` commands in pipelines; `false` when the connection broke.
@@ -98,11 +125,11 @@ impl Kinds {
             }
             for _ in 0..replies {
                 let Ok(reply) = client.read_raw() else { return false };
-                let loading = reply.starts_with(b"-LOADING");
-                assert!(loading || reply[0] != b'-', "{}", String::from_utf8_lossy(&reply));
-                if loading {
+                if reply.starts_with(b"-LOADING") {
                     return false;
                 }
+                let refused = REFUSED.iter().any(|error| reply.starts_with(error));
+                assert!(refused || reply[0] != b'-', "{}", String::from_utf8_lossy(&reply));
             }
             left -= some;
         }

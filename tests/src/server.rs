@@ -291,7 +291,8 @@ pub fn binary() -> &'static Path {
     })
 }
 
-fn patience() -> Duration {
+/// How long a node may take to start or to stop.
+pub fn patience() -> Duration {
     Duration::from_secs(setting("ATOLL_TEST_PATIENCE", PATIENCE_S))
 }
 

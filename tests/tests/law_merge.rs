@@ -2,7 +2,8 @@
 //! checkpoints taken meanwhile and restarts, show what the oracle works out from the set of effects alone.
 //!
 //! Each case is one seed: a few real engines, random commands run by their real plans, batches carried in random order. The
-//! number of cases is `ATOLL_LAW_CASES` (10,000 by default); `ATOLL_LAW_SEED` replays one.
+//! number of cases is `ATOLL_LAW_CASES` (10,000 by default; half as many of each kind of values alone, or of `ATOLL_LAW_KIND`);
+//! `ATOLL_LAW_SEED` replays one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use proto::resp::{Protocol, Replies};
 use proto::{EffectId, NodeId, Seq};
 use tests::memory_disk::MemoryDisk;
 
+/// Histories by default.
+const CASES: u64 = 10_000;
 /// Arms of [`World::command`].
 const COMMANDS: usize = STREAMS + STREAM_COMMANDS;
 /// Those on lists.
@@ -28,6 +31,17 @@ const FIELDS: [std::ops::Range<usize>; 2] = [26..35, 70..STREAMS];
 const STREAMS: usize = 79;
 /// Arms of [`World::stream_command`].
 const STREAM_COMMANDS: usize = 26;
+/// The arms on values of one kind.
+const KINDS: [(&str, &[std::ops::Range<usize>]); 6] = [
+    ("string", &[0..9, 23..25, 46..53]),
+    ("set", &[13..22]),
+    ("hash", &FIELDS),
+    ("zset", &[35..46]),
+    ("list", &[LISTS]),
+    ("stream", &[STREAMS..COMMANDS]),
+];
+/// Arms on keys of any kind.
+const GENERIC: [usize; 5] = [9, 11, 12, 22, 25];
 const KEYS: [&str; 3] = ["a", "b", "c"];
 /// No command: what LTRIM does to a list too long to name all that goes.
 const TRIM: &str = "trim";
@@ -100,7 +114,7 @@ fn alive(mut value: Value, now_ms: u64) -> Option<Value> {
 }
 
 impl World {
-    fn new(seed: u64) -> World {
+    fn new(seed: u64, kind: Option<usize>) -> World {
         let mut random = Random(seed);
         let count = 2 + random.below(2);
         let nodes: Vec<Node> = (0..count)
@@ -123,6 +137,22 @@ impl World {
             4 if random.below(2) == 0 => vec![29, 31, 70, 72, 76, 77],
             4 => (0..2 + random.below(5)).map(|_| FIELDS[1].start + random.below(FIELDS[1].len())).collect(),
             _ => (0..2 + random.below(4)).map(|_| random.below(COMMANDS)).collect(),
+        };
+        let commands = match kind {
+            Some(kind) => {
+                let of_kind: Vec<usize> = KINDS[kind].1.iter().cloned().flatten().collect();
+                match random.below(3) {
+                    0 => of_kind.into_iter().chain(GENERIC).collect(),
+                    1 => (0..2 + random.below(5)).map(|_| of_kind[random.below(of_kind.len())]).collect(),
+                    _ => {
+                        let some = (0..3 + random.below(3)).map(|_| of_kind[random.below(of_kind.len())]);
+                        let mut some: Vec<usize> = some.collect();
+                        some.push(GENERIC[random.below(GENERIC.len())]);
+                        some
+                    }
+                }
+            }
+            None => commands,
         };
         let keys = 1 + random.below(KEYS.len());
         let world = World {
@@ -544,28 +574,50 @@ fn ids(bytes: &[u8]) -> Vec<EffectId> {
     (header.first.0..=header.last().0).map(|seq| EffectId::new(origin, Seq(seq))).collect()
 }
 
-fn case(seed: u64) {
-    let mut world = World::new(seed);
+fn case(seed: u64, kind: Option<usize>) {
+    let mut world = World::new(seed, kind);
     for _ in 0..20 + world.random.below(40) {
         world.step();
     }
     world.settle();
 }
 
-#[test]
-fn law_any_delivery_order_shows_what_the_oracle_says() {
-    if let Ok(seed) = std::env::var("ATOLL_LAW_SEED") {
-        return case(seed.parse().expect("ATOLL_LAW_SEED is a number"));
+/// Runs `cases` seeds, or the one asked for.
+fn cases(cases: u64, kind: Option<usize>) {
+    let setting = |name: &str| {
+        std::env::var(name).ok().map(|n| n.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number")))
+    };
+    if let Some(seed) = setting("ATOLL_LAW_SEED") {
+        return case(seed, kind);
     }
-    let cases =
-        std::env::var("ATOLL_LAW_CASES").map_or(10_000, |n| n.parse().expect("ATOLL_LAW_CASES is a number"));
-    let first =
-        std::env::var("ATOLL_LAW_FIRST").map_or(0, |n| n.parse().expect("ATOLL_LAW_FIRST is a number"));
-    for seed in first..first + cases {
-        let outcome = std::panic::catch_unwind(|| case(seed));
+    let first = setting("ATOLL_LAW_FIRST").unwrap_or(0);
+    for seed in first..first + setting("ATOLL_LAW_CASES").map_or(cases, |all| all * cases / CASES) {
+        let outcome = std::panic::catch_unwind(|| case(seed, kind));
         if let Err(panic) = outcome {
-            eprintln!("replay with ATOLL_LAW_SEED={seed}");
+            let of_kind = kind.map_or(String::new(), |kind| format!(" ATOLL_LAW_KIND={}", KINDS[kind].0));
+            eprintln!("replay with ATOLL_LAW_SEED={seed}{of_kind}");
             std::panic::resume_unwind(panic);
         }
+    }
+}
+
+fn chosen_kind() -> Option<usize> {
+    let name = std::env::var("ATOLL_LAW_KIND").ok()?;
+    let place = KINDS.iter().position(|kind| kind.0 == name);
+    Some(place.unwrap_or_else(|| panic!("ATOLL_LAW_KIND is one of {:?}", KINDS.map(|kind| kind.0))))
+}
+
+#[test]
+fn law_any_delivery_order_shows_what_the_oracle_says() {
+    if chosen_kind().is_none() {
+        cases(CASES, None);
+    }
+}
+
+#[test]
+fn law_it_holds_of_each_kind_alone() {
+    let chosen = chosen_kind();
+    for kind in (0..KINDS.len()).filter(|kind| chosen.is_none_or(|chosen| chosen == *kind)) {
+        cases(CASES / 2, Some(kind));
     }
 }

@@ -8,16 +8,19 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use proto::resp::Value;
 use tests::cluster::{Cluster, await_that, digest, info};
 use tests::log_effects::LogEffects;
-use tests::mixed::Kinds;
+use tests::mixed::Mixed;
 use tests::proxy::{Conditions, Path};
 use tests::random::{Random, seed, setting};
-use tests::server::Server;
+use tests::server::{self, Server};
 
 const REGIONS: [&str; 5] = ["eu", "eu", "us", "us", "ap"];
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Commands on all nodes together: `ATOLL_TEST_EFFECTS`.
 const COMMANDS: u64 = 40_000;
 const AT_ONCE: u64 = 200;
+
+fn patience() -> Duration {
+    server::patience().max(Duration::from_secs(60))
+}
 
 /// A field of INFO replication.
 fn field(node: &Server, name: &str) -> u64 {
@@ -50,7 +53,7 @@ fn start() -> Cluster {
         // Kills and cuts are told in the log.
         node.allow_log(" WARN ");
     }
-    cluster.await_links(PATIENCE);
+    cluster.await_links(patience());
     cluster
 }
 
@@ -67,10 +70,10 @@ impl Load {
     }
 
     /// Writes on one node, as long as it answers, until all have written `commands`.
-    fn write(&self, node: usize, port: u16, kinds: Kinds, commands: u64) {
+    fn write(&self, node: usize, port: u16, mixed: Mixed, commands: u64) {
         let mut random = Random::new(seed() ^ ((node as u64 + 1) << 8));
         while self.total() < commands && !self.ended.load(Relaxed) {
-            if self.paused.load(Relaxed) || !kinds.write(port, &mut random, AT_ONCE) {
+            if self.paused.load(Relaxed) || !mixed.write(port, &mut random, AT_ONCE) {
                 std::thread::sleep(Duration::from_millis(20));
                 continue;
             }
@@ -103,7 +106,7 @@ fn trouble(cluster: &mut Cluster) {
     let deaf = Conditions { to: Path { cut: true, ..Path::default() }, ..Conditions::default() };
     cluster.between(0, 4, Some(deaf));
     let addr = cluster.proxies[4].addr().to_string();
-    await_that("a cut in one direction is seen", PATIENCE, || {
+    await_that("a cut in one direction is seen", patience(), || {
         link_to(&cluster.nodes[0], &addr).contains("reach=suspect")
     });
     check_queues(cluster);
@@ -128,7 +131,7 @@ fn await_seen(what: &str, from: &Server, to: &Server) {
     let value = VALUES.fetch_add(1, Relaxed).to_string();
     from.client().run(&format!("SET probe {value}"));
     let mut client = to.client();
-    await_that(what, PATIENCE, || client.run("GET probe") == Value::Bulk(value.clone().into_bytes()));
+    await_that(what, patience(), || client.run("GET probe") == Value::Bulk(value.clone().into_bytes()));
 }
 
 fn is_stable(cluster: &Cluster) -> bool {
@@ -145,7 +148,7 @@ fn used_memory(node: &Server) -> u64 {
 fn five_nodes_in_three_regions_meet_again_after_every_trouble() {
     let commands = setting("ATOLL_TEST_EFFECTS", COMMANDS);
     let mut cluster = start();
-    let kinds = Kinds::of(&cluster.nodes[0], 2_000 + commands / 100);
+    let mixed = Mixed { keys: 2_000 + commands / 100 };
     let started = Instant::now();
     let load = Load {
         written: (0..REGIONS.len()).map(|_| AtomicU64::new(0)).collect(),
@@ -156,7 +159,7 @@ fn five_nodes_in_three_regions_meet_again_after_every_trouble() {
         let ports: Vec<u16> = cluster.nodes.iter().map(Server::port).collect();
         for (node, port) in ports.into_iter().enumerate() {
             let load = &load;
-            scope.spawn(move || load.write(node, port, kinds, commands));
+            scope.spawn(move || load.write(node, port, mixed, commands));
         }
         // Whatever fails, the writers end.
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -173,8 +176,8 @@ fn five_nodes_in_three_regions_meet_again_after_every_trouble() {
         }
     });
     eprintln!("{} commands and all the trouble took {:?}", load.total(), started.elapsed());
-    cluster.await_links(PATIENCE);
-    let patience = PATIENCE + Duration::from_millis(commands / 50);
+    cluster.await_links(patience());
+    let patience = patience() + Duration::from_millis(commands / 50);
     eprintln!("one digest {:?} later", cluster.await_one_digest(patience));
     eprintln!("stable {:?} later", await_that("everything becomes stable", patience, || is_stable(&cluster)));
     check_queues(&cluster);
@@ -197,19 +200,19 @@ fn memory_is_back(cluster: &mut Cluster) {
     let fresh = used_memory(&cluster.nodes[1]);
     eprintln!("used_memory {in_cluster} in the cluster, {fresh} after a start");
     assert!(in_cluster < fresh * 11 / 10 + (8 << 20), "{in_cluster} bytes, {fresh} after a fresh start");
-    cluster.await_links(PATIENCE);
+    cluster.await_links(patience());
 }
 
 fn a_wiped_disk_is_filled_again(cluster: &mut Cluster) {
     cluster.nodes[4].terminate();
     std::fs::remove_dir_all(cluster.nodes[4].data_dir()).expect("the data directory goes");
     cluster.nodes[4].launch();
-    eprintln!("filled again in {:?}", cluster.await_one_digest(PATIENCE));
+    eprintln!("filled again in {:?}", cluster.await_one_digest(patience()));
 }
 
 fn a_region_that_is_added_again_loses_nothing(cluster: &mut Cluster) {
     let before = integer(cluster.nodes[2].client().run("INCRBY added-again 7"));
-    await_that("the others have it", PATIENCE, || {
+    await_that("the others have it", patience(), || {
         cluster.nodes[0].client().run("GET added-again") == cluster.nodes[2].client().run("GET added-again")
     });
     for node in [2, 3] {
@@ -221,7 +224,7 @@ fn a_region_that_is_added_again_loses_nothing(cluster: &mut Cluster) {
         cluster.nodes[node].launch();
     }
     cluster.nodes[3].client().run("INCRBY added-again 3");
-    cluster.await_one_digest(PATIENCE);
+    cluster.await_one_digest(patience());
     for node in &cluster.nodes {
         let sum = integer(node.client().run("GET added-again"));
         assert_eq!(sum, before + 8, "{}", node.port());
@@ -234,13 +237,13 @@ fn keys_over_64_kb_expiry_settings_and_second_senders_are_no_trouble() {
     let long_key = "k".repeat(70_000);
     let set = cluster.nodes[0].client().call(&["SET", &long_key, "long"]).expect("an answer");
     assert_eq!(set, Value::Simple(b"OK".to_vec()));
-    await_that("a key of 70 kB travels", PATIENCE, || {
+    await_that("a key of 70 kB travels", patience(), || {
         let got = cluster.nodes[4].client().call(&["GET", &long_key]).expect("an answer");
         got == Value::Bulk(b"long".to_vec())
     });
     // Expiry sends no message, and a later life of the key is the same everywhere.
     cluster.nodes[1].client().run("SET lazy old PX 300");
-    await_that("it arrives or is gone", PATIENCE, || {
+    await_that("it arrives or is gone", patience(), || {
         cluster.nodes.iter().all(|n| n.client().run("EXISTS lazy") == Value::Integer(0))
     });
     assert_eq!(cluster.nodes[2].client().run("APPEND lazy new"), Value::Integer(3));
@@ -258,20 +261,20 @@ fn keys_over_64_kb_expiry_settings_and_second_senders_are_no_trouble() {
         std::thread::sleep(Duration::from_millis(300));
         cluster.isolate(&[relay], false);
     }
-    cluster.await_links(PATIENCE);
-    cluster.await_one_digest(PATIENCE);
+    cluster.await_links(patience());
+    cluster.await_one_digest(patience());
     for node in &cluster.nodes {
         assert_eq!(integer(node.client().run("GET twice")), 3 * (1500 + 1000), "{}", node.port());
         assert_eq!(node.client().run("GET lazy"), Value::Bulk(b"new".to_vec()));
     }
     // Another setting and another order of names to join: nothing is sent again.
-    await_that("everything becomes stable", PATIENCE, || is_stable(&cluster));
+    await_that("everything becomes stable", patience(), || is_stable(&cluster));
     let had = field(&cluster.nodes[3], "master_repl_offset");
     cluster.nodes[3].terminate();
     cluster.nodes[3].add_args(&["--maxclients", "500"]);
     cluster.nodes[3].launch();
-    cluster.await_links(PATIENCE);
-    cluster.await_one_digest(PATIENCE);
+    cluster.await_links(patience());
+    cluster.await_one_digest(patience());
     let node = &cluster.nodes[3];
     assert!(field(node, "master_repl_offset") >= had, "the same incarnation goes on");
     assert_eq!((field(node, "remote_effects"), field(node, "full_rebuilds")), (0, 0), "nothing came again");
@@ -281,7 +284,7 @@ fn keys_over_64_kb_expiry_settings_and_second_senders_are_no_trouble() {
 fn a_peer_that_is_away_costs_a_bounded_amount_and_nothing_once_it_is_back() {
     let mut cluster = start();
     cluster.nodes[0].client().run("SET warm up");
-    await_that("everything becomes stable", PATIENCE, || is_stable(&cluster));
+    await_that("everything becomes stable", patience(), || is_stable(&cluster));
     cluster.nodes[4].kill9();
     let mut client = cluster.nodes[0].client();
     let mut batch = Vec::new();
@@ -293,13 +296,13 @@ fn a_peer_that_is_away_costs_a_bounded_amount_and_nothing_once_it_is_back() {
     for _ in 0..WRITES {
         client.read_raw().expect("the node answers");
     }
-    await_that("the others go on", PATIENCE, || {
+    await_that("the others go on", patience(), || {
         let count = |n: usize| cluster.nodes[n].client().run("DBSIZE");
         (1..4).all(|n| count(n) == count(0))
     });
     let unstable = field(&cluster.nodes[0], "unstable_effects");
     assert!(unstable > 0, "the one that is away has not acknowledged them");
     cluster.nodes[4].launch();
-    cluster.await_one_digest(PATIENCE);
-    await_that("everything becomes stable", PATIENCE, || is_stable(&cluster));
+    cluster.await_one_digest(patience());
+    await_that("everything becomes stable", patience(), || is_stable(&cluster));
 }

@@ -4,6 +4,7 @@
 //! be looked up. Effects of one origin on one key always see each other in order. A dep that is no longer known was stable or
 //! dominated: it stands for itself, and what it saw no longer matters (nothing alive is in its past alone).
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq, varint};
@@ -12,17 +13,36 @@ use smallvec::SmallVec;
 use crate::effect::record::put_frontier;
 use crate::image::bytes::{Fields, put_id, put_u64};
 
+/// What was seen of other origins. Most effects saw nothing, which takes no memory of its own.
+#[derive(Clone, Debug, Default)]
+struct Past(Option<Arc<Frontier>>);
+
+impl Past {
+    fn new(seen: Frontier) -> Past {
+        Past((!seen.is_empty()).then(|| Arc::new(seen)))
+    }
+}
+
+impl Deref for Past {
+    type Target = Frontier;
+
+    fn deref(&self) -> &Frontier {
+        static NOTHING: Frontier = Frontier::new();
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
 /// An effect's identity, time and past.
 #[derive(Clone, Debug)]
 pub struct Meta {
     pub id: EffectId,
     pub hlc: Hlc,
-    seen: Arc<Frontier>,
+    seen: Past,
 }
 
 impl Meta {
     pub fn new(id: EffectId, hlc: Hlc) -> Self {
-        Meta { id, hlc, seen: Arc::default() }
+        Meta { id, hlc, seen: Past::default() }
     }
 
     /// True when `other` is in this effect's causal past on the key.
@@ -46,7 +66,7 @@ struct Run {
     node: NodeId,
     first: Seq,
     last: Seq,
-    seen: Arc<Frontier>,
+    seen: Past,
 }
 
 /// The key's tips and the pasts of its recent effects.
@@ -100,7 +120,7 @@ impl Causal {
             }
             Some(mut seen) => {
                 seen.set(id.node, Seq(0));
-                let seen = Arc::new(seen);
+                let seen = Past::new(seen);
                 self.runs.push(Run { node: id.node, first: id.seq, last: id.seq, seen: seen.clone() });
                 seen
             }
@@ -132,15 +152,15 @@ impl Causal {
 
 /// Decoded pasts, so that equal ones are shared as they were when encoded.
 #[derive(Default)]
-pub struct Shared(Vec<Arc<Frontier>>);
+pub struct Shared(Vec<Past>);
 
 impl Shared {
-    fn take(&mut self, fields: &mut Fields<'_>) -> Option<Arc<Frontier>> {
+    fn take(&mut self, fields: &mut Fields<'_>) -> Option<Past> {
         let seen = fields.frontier()?;
         if let Some(known) = self.0.iter().rev().find(|known| ***known == seen) {
             return Some(known.clone());
         }
-        let seen = Arc::new(seen);
+        let seen = Past::new(seen);
         if self.0.len() < 8 {
             self.0.push(seen.clone());
         }

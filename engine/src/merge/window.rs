@@ -61,11 +61,14 @@ pub enum Pruned {
     Partly,
 }
 
-/// A live assignment. `payload` is `None` while lean: the entry has it.
+/// A live assignment.
 struct Root {
     meta: Meta,
     kind: Kind,
+    /// `None` while lean: the entry has it.
     payload: Option<Value>,
+    /// `None` once another effect on the expiry replaced it.
+    expiry: Option<Expiry>,
 }
 
 /// The stable value below.
@@ -85,8 +88,9 @@ pub struct Window {
     base: Base,
     /// `None` once an unstable effect replaced it.
     base_expiry: Option<Expiry>,
-    expiries: SmallVec<[(Meta, Expiry); 1]>,
-    roots: SmallVec<[Root; 1]>,
+    /// Live effects on the expiry that are no root's own.
+    expiries: Vec<(Meta, Expiry)>,
+    roots: SmallVec<[Root; 2]>,
     updates: Vec<(Meta, Update)>,
     elements: Elements,
     /// Moments at which fields had ended before they were written anew: nothing of a field that is older counts, ms.
@@ -117,7 +121,7 @@ impl Window {
             floor_ms: 0,
             base,
             base_expiry,
-            expiries: SmallVec::new(),
+            expiries: Vec::new(),
             roots: SmallVec::new(),
             updates: Vec::new(),
             elements: Elements::default(),
@@ -137,8 +141,7 @@ impl Window {
         let meta = window.causal.observe(id, hlc, &[], &Frontier::new());
         window.restart(&meta);
         if let Some(kind) = entry.kind() {
-            window.roots.push(Root { meta: meta.clone(), kind, payload: None });
-            window.expiries.push((meta, entry.expiry()));
+            window.roots.push(Root { meta, kind, payload: None, expiry: Some(entry.expiry()) });
         }
         window
     }
@@ -316,6 +319,12 @@ impl Window {
         roots.chain(updates).chain(elements).chain(self.expiries.iter().map(|e| &e.0))
     }
 
+    /// The live effects on the expiry, those of roots first.
+    fn expiries(&self) -> impl Iterator<Item = (&Meta, Expiry)> {
+        let of_roots = self.roots.iter().filter_map(|root| Some((&root.meta, root.expiry?)));
+        of_roots.chain(self.expiries.iter().map(|(meta, expiry)| (meta, *expiry)))
+    }
+
     fn restart(&mut self, meta: &Meta) {
         self.causal.restart(meta);
         self.base = Base::Absent;
@@ -345,22 +354,20 @@ impl Window {
                 Payload::String(bytes) => entry.set_string(bytes, expiry),
                 Payload::List(whole) => {
                     entry.clear();
-                    self.expiries.push((meta.clone(), expiry));
-                    self.roots.push(Root { meta: meta.clone(), kind, payload: None });
+                    self.roots.push(Root { meta: meta.clone(), kind, payload: None, expiry: Some(expiry) });
                     return self.assign_list(entry, &meta, whole, false);
                 }
                 _ => entry.set_value(Value::from_payload(payload, meta.id), expiry),
             }
-            self.expiries.push((meta.clone(), expiry));
-            self.roots.push(Root { meta, kind, payload: None });
+            self.roots.push(Root { meta, kind, payload: None, expiry: Some(expiry) });
             return;
         }
         self.make_explicit(entry);
         self.cancel(|m| meta.saw(m.id));
         verdict.fork = !self.roots.is_empty();
-        self.expiries.push((meta.clone(), expiry));
+        let expiry = Some(expiry);
         if let Payload::List(whole) = payload {
-            self.roots.push(Root { meta: meta.clone(), kind, payload: None });
+            self.roots.push(Root { meta: meta.clone(), kind, payload: None, expiry });
             return self.assign_list(entry, &meta, whole, false);
         }
         let mut payload = Value::from_payload(payload, meta.id);
@@ -369,7 +376,7 @@ impl Window {
             let older = lapsed.filter(|(_, ms)| meta.hlc.ms() < **ms);
             older.for_each(|(field, _)| payload.remove_item(field));
         }
-        self.roots.push(Root { meta, kind, payload: Some(payload) });
+        self.roots.push(Root { meta, kind, payload: Some(payload), expiry });
         self.rebuild(entry);
     }
 
@@ -404,6 +411,9 @@ impl Window {
 
     fn expire(&mut self, entry: &mut Entry<'_>, meta: Meta, expiry: Expiry) {
         self.expiries.retain(|e| !meta.saw(e.0.id));
+        for root in self.roots.iter_mut().filter(|root| meta.saw(root.meta.id)) {
+            root.expiry = None;
+        }
         self.base_expiry = None;
         self.expiries.push((meta, expiry));
         if self.split {
@@ -519,7 +529,7 @@ impl Window {
     }
 
     fn expiry_in_force(&self, cut_ms: u64) -> Expiry {
-        let live = self.expiries.iter().filter(|e| e.0.hlc.ms() >= cut_ms).map(|e| e.1).max();
+        let live = self.expiries().filter(|e| e.0.hlc.ms() >= cut_ms).map(|e| e.1).max();
         let base = if cut_ms == 0 { self.base_expiry } else { None };
         live.or(base).unwrap_or(Expiry::NEVER)
     }
@@ -681,6 +691,7 @@ impl Window {
         let id = root.meta.id;
         if stable.contains(id) && self.metas().all(|m| m.id == id || m.saw(id)) {
             let Some(root) = self.roots.pop() else { return };
+            self.expiries.extend(root.expiry.map(|expiry| (root.meta, expiry)));
             if root.kind != Kind::List {
                 self.base = Base::Live(root.payload);
             } else if let Some(list) = &mut self.list {

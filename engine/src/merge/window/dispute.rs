@@ -122,8 +122,8 @@ impl Window {
         if kind == Some(Kind::String) || kind.is_none() {
             self.hidden_updates(entry, winner, &mut out);
         }
-        let longest = self.expiries.iter().max_by_key(|e| e.1);
-        for (meta, expiry) in &self.expiries {
+        let longest = self.expiries().max_by_key(|e| e.1);
+        for (meta, expiry) in self.expiries() {
             let lost = |h: &Hidden| h.rule == Rule::Lww && h.loser == meta.id;
             if let Some((longer, most)) = longest
                 && expiry < most
@@ -279,7 +279,7 @@ impl Window {
     /// A live effect and what it wrote; `expiry`: the expiry it set rather than its value.
     pub(super) fn side(&self, id: EffectId, entry: &Entry<'_>, expiry: bool) -> Side {
         let hlc = self.metas().find(|m| m.id == id).map_or(Hlc(0), |m| m.hlc);
-        let set = || self.expiries.iter().find(|e| e.0.id == id).map(|e| render_expiry(e.1));
+        let set = || self.expiries().find(|e| e.0.id == id).map(|e| render_expiry(e.1));
         let root = || {
             let root = self.roots.iter().find(|r| r.meta.id == id)?;
             Some(match &root.payload {
@@ -381,7 +381,15 @@ pub(crate) fn render(value: ValueRef<'_>) -> String {
 /// Printable text of a value's beginning.
 fn shown(bytes: &[u8]) -> String {
     let cut = &bytes[..bytes.len().min(SHOWN_MAX)];
-    let mut text = format!("\"{}\"", cut.escape_ascii());
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
+    let mut text = String::with_capacity(cut.len() + 2);
+    text.push('"');
+    match std::str::from_utf8(cut) {
+        // After a partition there may be millions of them, most of such.
+        Ok(as_it_is) if cut.iter().all(plain) => text.push_str(as_it_is),
+        _ => text.extend(cut.escape_ascii().map(char::from)),
+    }
+    text.push('"');
     if cut.len() < bytes.len() {
         text.push_str(&format!("… {} bytes", bytes.len()));
     }

@@ -68,10 +68,10 @@ impl Window {
             put_expiry(out, expiry);
         }
         self.causal.encode(out);
-        varint::put(out, self.expiries.len() as u64);
-        for (meta, expiry) in &self.expiries {
+        varint::put(out, self.expiries().count() as u64);
+        for (meta, expiry) in self.expiries() {
             meta.encode(out);
-            put_expiry(out, *expiry);
+            put_expiry(out, expiry);
         }
         varint::put(out, self.roots.len() as u64);
         for root in &self.roots {
@@ -134,7 +134,7 @@ impl Window {
             floor_ms,
             base,
             base_expiry,
-            expiries: SmallVec::new(),
+            expiries: Vec::new(),
             roots: SmallVec::new(),
             updates: Vec::new(),
             elements: Elements::default(),
@@ -154,7 +154,9 @@ impl Window {
         for _ in 0..fields.count()? {
             let meta = Meta::decode(fields, &mut shared)?;
             let kind = Kind::from_bits(fields.u8()?)?;
-            window.roots.push(Root { meta, kind, payload: take_payload(fields)? });
+            let own = window.expiries.iter().position(|expiry| expiry.0.id == meta.id);
+            let expiry = own.map(|at| window.expiries.remove(at).1);
+            window.roots.push(Root { meta, kind, payload: take_payload(fields)?, expiry });
         }
         for _ in 0..fields.count()? {
             let meta = Meta::decode(fields, &mut shared)?;
