@@ -668,7 +668,10 @@ impl Window {
         let expiry = self.expiry_in_force(cut_ms);
         match self.kind_in_force(cut_ms) {
             None => entry.clear(),
-            Some(Kind::String) => set_text(entry, self.text(cut_ms), expiry),
+            Some(Kind::String) => match self.source(self.winner(cut_ms), cut_ms) {
+                Some(Value::String(bytes)) if self.updates.is_empty() => entry.set_string(bytes, expiry),
+                _ => set_text(entry, self.text(cut_ms), expiry),
+            },
             Some(Kind::List) => {
                 let shown = self.shown_list(cut_ms);
                 entry.set_value(Value::List(shown), expiry);
