@@ -446,7 +446,8 @@ impl Engine {
         let shown = {
             let hash = self.key_hash(&candidate.key);
             let mut shard = self.shards[shard_of(hash)].lock();
-            shard.find(db, hash, &candidate.key).and_then(|e| e.value().map(render)).unwrap_or_default()
+            let found = shard.find(db, hash, &candidate.key);
+            found.and_then(|e| e.value().map(|value| render(value).to_string())).unwrap_or_default()
         };
         let side = |which: bool| {
             let text =
@@ -464,7 +465,7 @@ impl Engine {
     }
 
     fn note_difference(&self, db: u32, key: &[u8], winner: String, loser: String) {
-        let side = |text| Side { id: EffectId::STABLE, hlc: Hlc(0), text };
+        let side = |text: String| Side { id: EffectId::STABLE, hlc: Hlc(0), text: text.into() };
         let dispute = Dispute { rule: Rule::Digest, winner: side(winner), loser: side(loser) };
         self.conflicts.note(db, key, vec![dispute]);
     }

@@ -36,6 +36,7 @@ use parking_lot::{Mutex, RwLock};
 use proto::{EffectId, Frontier, NodeId};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
+use crate::effect::Effect;
 use crate::log::Log;
 use crate::replication::heard::HeardPeers;
 use crate::replication::horizon::Horizon;
@@ -169,6 +170,8 @@ pub struct Engine {
     loading: Loading,
     /// Held while a remote batch is folded, and by units that take everything.
     apply: Mutex<()>,
+    /// Where the effects of a batch are decoded to, empty in between: batches are large, and new memory is dear.
+    decode_buffer: Mutex<Vec<(EffectId, Effect<'static>)>>,
     shown: Mutex<Frontier>,
     peers: Mutex<Peers>,
     alone: AtomicBool,

@@ -275,6 +275,7 @@ impl Engine {
             late_turn: Mutex::new(()),
             loading: Loading::default(),
             apply: Mutex::new(()),
+            decode_buffer: Mutex::default(),
             shown: Mutex::new(Frontier::new()),
             peers: Mutex::new(peers),
             alone: AtomicBool::new(!config.expects_peers),

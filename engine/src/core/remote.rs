@@ -22,6 +22,9 @@ use crate::state::table::shard_of;
 /// A stamp this far ahead of our own clock (ms) is taken for damage: adopting it would stamp everything written here so.
 const FUTURE_MS_MAX: u64 = 24 * 3600 * 1000;
 
+/// A buffer for more effects than this is given back.
+const DECODED_KEPT: usize = 8192;
+
 pub(super) type AllShards<'e> = Vec<MutexGuard<'e, Shard>>;
 
 /// The shards that a unit of remote effects touches, held.
@@ -91,8 +94,37 @@ impl Engine {
         &self,
         batch: &Batch<'_>,
         solo: Option<bool>,
-        mut held: Option<&mut AllShards<'_>>,
+        held: Option<&mut AllShards<'_>>,
     ) -> Result<Hlc, BatchError> {
+        let effects = self.decoded(batch)?;
+        let latest = effects.last().map_or(batch.header.hlc, |e| e.1.hlc);
+        self.fold_effects(batch, &effects, solo, held)?;
+        self.reuse(effects);
+        Ok(latest)
+    }
+
+    /// The effects of a batch, in a buffer that goes back with [`Engine::reuse`].
+    fn decoded<'b>(&self, batch: &Batch<'b>) -> Result<Vec<(EffectId, Effect<'b>)>, BatchError> {
+        let mut effects = emptied(std::mem::take(&mut *self.decode_buffer.lock()));
+        for effect in batch.effects() {
+            effects.push(effect?);
+        }
+        Ok(effects)
+    }
+
+    fn reuse(&self, effects: Vec<(EffectId, Effect<'_>)>) {
+        if effects.capacity() <= DECODED_KEPT {
+            *self.decode_buffer.lock() = emptied(effects);
+        }
+    }
+
+    fn fold_effects(
+        &self,
+        batch: &Batch<'_>,
+        effects: &[(EffectId, Effect<'_>)],
+        solo: Option<bool>,
+        mut held: Option<&mut AllShards<'_>>,
+    ) -> Result<(), BatchError> {
         let origin = batch.header.origin;
         let settled = {
             let mut peers = self.peers.lock();
@@ -101,11 +133,6 @@ impl Engine {
             known.clone()
         };
         let shown = self.shown.lock().seq(origin);
-        let mut effects = Vec::with_capacity(batch.header.count as usize);
-        for effect in batch.effects() {
-            effects.push(effect?);
-        }
-        let latest = effects.last().map_or(batch.header.hlc, |e| e.1.hlc);
         let new = effects.iter().position(|e| e.0.seq > shown).unwrap_or(effects.len());
         let effects = &effects[new..];
         let number = self.origins.index(origin);
@@ -122,7 +149,7 @@ impl Engine {
             self.fold_singles(&effects[at..], &world, held);
         });
         self.shown.lock().advance(origin, batch.header.last());
-        Ok(latest)
+        Ok(())
     }
 
     /// Effects that are units of their own. Their keys are brought near some steps ahead, as a client's pipeline is.
@@ -232,6 +259,7 @@ impl Engine {
             }
             self.rebuild()?;
         }
+        let effects = self.decoded(&batch)?;
         {
             let mut writer = self.writer.lock();
             if let Some(log) = self.log() {
@@ -244,9 +272,10 @@ impl Engine {
             }
             writer.received.advance(origin, batch.header.last());
         }
-        let latest = batch.effects().filter_map(Result::ok).map(|e| e.1.hlc).max().unwrap_or_default();
+        let latest = effects.iter().map(|e| e.1.hlc).max().unwrap_or_default();
         self.stage.lock().observe(latest);
-        self.fold_batch(&batch, None, None)?;
+        self.fold_effects(&batch, &effects, None, None)?;
+        self.reuse(effects);
         self.stats.remote_batches.fetch_add(1, Relaxed);
         self.stats.remote_effects.fetch_add(u64::from(batch.header.count), Relaxed);
         Ok(())
@@ -365,6 +394,13 @@ impl Engine {
         }
         self.note_level(&peers);
     }
+}
+
+/// The buffer without what it held, for effects that live otherwise.
+fn emptied<'b>(mut effects: Vec<(EffectId, Effect<'_>)>) -> Vec<(EffectId, Effect<'b>)> {
+    effects.clear();
+    // Collected in place: the memory stays.
+    effects.into_iter().map(|_| unreachable!("it was cleared")).collect()
 }
 
 /// The bundles among a batch's effects, as ranges that end after their bind.

@@ -13,7 +13,7 @@ use crate::effect::batch::{Batch, BatchError, BatchKind};
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// Reads one origin forwards and remembers where it was, so that following the log reads each byte once. For a sender: one per
-/// (peer, origin). Holds 64 KiB while it is behind, nothing when it has caught up.
+/// (peer, origin). Holds 64 KiB while it is behind, up to 1 MiB where batches are large, nothing when it has caught up.
 pub struct LogReader {
     origin: NodeId,
     /// All of the origin's effects before the position are at or below the seq.

@@ -71,23 +71,29 @@ impl Segment {
     }
 }
 
+/// A buffer that was once needed is kept up to here, whatever it is needed for next, bytes.
+const BUFFER_KEPT: usize = 1 << 20;
+
 /// A buffer over a stretch of one segment, so that reading on costs one read per many frames.
 pub struct Window {
     chunk_bytes: usize,
     number: u64,
     start: u64,
-    bytes: Vec<u8>,
+    /// Bytes at the beginning of `buffer` that were read.
+    held: usize,
+    /// Never shorter than what was needed once: large batches come in rows, and a buffer that is given back is cleared anew.
+    buffer: Vec<u8>,
 }
 
 impl Window {
     /// `chunk_bytes` are read at a time, more only for a larger batch.
     pub fn new(chunk_bytes: usize) -> Self {
-        Window { chunk_bytes, number: 0, start: 0, bytes: Vec::new() }
+        Window { chunk_bytes, number: 0, start: 0, held: 0, buffer: Vec::new() }
     }
 
     /// The bytes at `offset`: `need` of them, or more where they are at hand. Nothing at or past `end` is read.
     pub fn load(&mut self, segment: &Segment, offset: u64, need: usize, end: u64) -> Result<&[u8], LogError> {
-        let held = self.start + self.bytes.len() as u64;
+        let held = self.start + self.held as u64;
         let hit =
             self.number == segment.header.number && offset >= self.start && offset + need as u64 <= held;
         if !hit {
@@ -95,26 +101,26 @@ impl Window {
                 return Err(segment.damaged(offset, Damage::Short));
             }
             let want = (end - offset).min(need.max(self.chunk_bytes) as u64) as usize;
-            self.bytes.clear();
-            self.number = 0;
-            if self.bytes.capacity() > self.chunk_bytes && want <= self.chunk_bytes {
-                self.bytes.shrink_to(self.chunk_bytes);
+            (self.number, self.held) = (0, 0);
+            if self.buffer.len() > BUFFER_KEPT.max(self.chunk_bytes) && want <= self.chunk_bytes {
+                self.buffer = Vec::new();
             }
-            self.bytes.resize(want, 0);
-            let read = segment.file.read_at(&mut self.bytes, offset)?;
-            self.bytes.truncate(read);
-            (self.number, self.start) = (segment.header.number, offset);
+            if self.buffer.len() < want {
+                self.buffer = vec![0; want];
+            }
+            let read = segment.file.read_at(&mut self.buffer[..want], offset)?;
+            (self.number, self.start, self.held) = (segment.header.number, offset, read);
             if read < need {
                 return Err(segment.damaged(offset, Damage::Short));
             }
         }
-        Ok(&self.bytes[(offset - self.start) as usize..])
+        Ok(&self.buffer[(offset - self.start) as usize..self.held])
     }
 
     /// Gives the memory back.
     pub fn release(&mut self) {
-        self.number = 0;
-        self.bytes = Vec::new();
+        (self.number, self.held) = (0, 0);
+        self.buffer = Vec::new();
     }
 
     /// Reads the mark or the batch header at `offset`; that a batch ends at or before `end` is checked, its body is not.

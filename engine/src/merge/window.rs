@@ -835,3 +835,15 @@ impl PartialEq for Meta {
 pub fn update_order(a: &Meta, b: &Meta) -> Ordering {
     fork_choice_cmp(a.rank(), b.rank())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_small() {
+        // One for each key that two members wrote while they were apart.
+        assert!(size_of::<Window>() <= 448, "{}", size_of::<Window>());
+        assert!(size_of::<Root>() <= 72, "{}", size_of::<Root>());
+    }
+}

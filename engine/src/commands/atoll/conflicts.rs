@@ -74,7 +74,7 @@ fn one_side(side: &Side, members: &[Member], reply: &mut Replies<'_>) {
         ("effect", if stable { "stable".into() } else { side.id.to_string() }),
         ("region", if stable { String::new() } else { region(side.id.node, members) }),
         ("hlc", side.hlc.to_string()),
-        ("value", side.text.clone()),
+        ("value", side.text.to_string()),
     ];
     reply.map(texts.len());
     for (name, text) in texts {

@@ -3,6 +3,8 @@
 //! Looked at only when an effect arrives that did not see all of the key, before it is folded and after: what is hidden after
 //! and was not before is a decision just made. Nothing here changes a value.
 
+use std::fmt;
+
 use proto::{EffectId, Hlc};
 use smallvec::SmallVec;
 
@@ -71,14 +73,52 @@ impl Rule {
     }
 }
 
+/// A short rendering of what an effect wrote. A value is worked into words when somebody reads it: after a partition there may
+/// be millions, of which the feed keeps the last.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Text {
+    Words(String),
+    /// The beginning of a string, and how long it is.
+    Value(Box<[u8]>, usize),
+}
+
+impl Text {
+    fn of_string(bytes: &[u8]) -> Text {
+        Text::Value(bytes[..bytes.len().min(SHOWN_MAX)].into(), bytes.len())
+    }
+}
+
+impl From<String> for Text {
+    fn from(words: String) -> Text {
+        Text::Words(words)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(words: &str) -> Text {
+        Text::Words(words.into())
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Text::Words(words) => f.write_str(words),
+            Text::Value(head, len) => {
+                write!(f, "\"{}\"", head.escape_ascii())?;
+                if head.len() < *len { write!(f, "… {len} bytes") } else { Ok(()) }
+            }
+        }
+    }
+}
+
 /// One side of a decision.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Side {
     /// [`EffectId::STABLE`] for a value whose effects are gone by being stable.
     pub id: EffectId,
     pub hlc: Hlc,
-    /// A short rendering of what it wrote.
-    pub text: String,
+    pub text: Text,
 }
 
 /// A decision that hides what a client wrote.
@@ -193,7 +233,7 @@ impl Window {
             let side = |(meta, item): (&Meta, &Item)| Side {
                 id: meta.id,
                 hlc: meta.hlc,
-                text: render_element(name, item),
+                text: render_element(name, item).into(),
             };
             for lost in puts().filter(|p| p.1 != latest.1 && (p.0.id == id || latest.0.id == id)) {
                 out.push(Dispute { rule: Rule::Element, winner: side(latest), loser: side(lost) });
@@ -279,7 +319,7 @@ impl Window {
     /// A live effect and what it wrote; `expiry`: the expiry it set rather than its value.
     pub(super) fn side(&self, id: EffectId, entry: &Entry<'_>, expiry: bool) -> Side {
         let hlc = self.metas().find(|m| m.id == id).map_or(Hlc(0), |m| m.hlc);
-        let set = || self.expiries().find(|e| e.0.id == id).map(|e| render_expiry(e.1));
+        let set = || self.expiries().find(|e| e.0.id == id).map(|e| render_expiry(e.1).into());
         let root = || {
             let root = self.roots.iter().find(|r| r.meta.id == id)?;
             Some(match &root.payload {
@@ -289,12 +329,12 @@ impl Window {
                 None => entry.value().map_or_else(|| "nothing".into(), render),
             })
         };
-        let update = || self.updates.iter().find(|u| u.0.id == id).map(|u| render_update(&u.1));
+        let update = || self.updates.iter().find(|u| u.0.id == id).map(|u| render_update(&u.1).into());
         let text = match expiry {
             true => set().or_else(root),
             false => root().or_else(update).or_else(set),
         };
-        let elements = || format!("{} elements", self.metas().filter(|m| m.id == id).count());
+        let elements = || format!("{} elements", self.metas().filter(|m| m.id == id).count()).into();
         Side { id, hlc, text: text.unwrap_or_else(elements) }
     }
 }
@@ -304,20 +344,20 @@ pub(super) fn late(id: EffectId, effect: &Effect<'_>, floor_ms: u64) -> Dispute 
     let winner = Side {
         id: EffectId::STABLE,
         hlc: Hlc::from_ms(floor_ms),
-        text: format!("a new life since {floor_ms} ms"),
+        text: format!("a new life since {floor_ms} ms").into(),
     };
     Dispute { rule: Rule::Late, winner, loser: Side { id, hlc: effect.hlc, text: render_op(&effect.op) } }
 }
 
-fn render_op(op: &Op<'_>) -> String {
+fn render_op(op: &Op<'_>) -> Text {
     match op {
         Op::Assign { payload, .. } => render(Value::from_payload(payload, EffectId::NONE).as_ref()),
         Op::Reset => "reset".into(),
-        Op::Delta(n) => render_update(&Update::Delta(*n)),
-        Op::DeltaFloat(n) => render_update(&Update::DeltaFloat(*n)),
-        Op::Append(bytes) => format!("append {}", shown(bytes)),
-        Op::Overlay { offset, bytes, .. } => format!("overlay at {offset} {}", shown(bytes)),
-        Op::Ttl(expiry) => render_expiry(*expiry),
+        Op::Delta(n) => render_update(&Update::Delta(*n)).into(),
+        Op::DeltaFloat(n) => render_update(&Update::DeltaFloat(*n)).into(),
+        Op::Append(bytes) => format!("append {}", shown(bytes)).into(),
+        Op::Overlay { offset, bytes, .. } => format!("overlay at {offset} {}", shown(bytes)).into(),
+        Op::Ttl(expiry) => render_expiry(*expiry).into(),
         _ => "elements".into(),
     }
 }
@@ -371,27 +411,14 @@ fn render_item(item: &Item) -> String {
 }
 
 /// A value in short.
-pub(crate) fn render(value: ValueRef<'_>) -> String {
+pub(crate) fn render(value: ValueRef<'_>) -> Text {
     match value {
-        ValueRef::String(bytes) => shown(bytes),
-        collection => format!("{} of {}", collection.kind().name(), collection.len()),
+        ValueRef::String(bytes) => Text::of_string(bytes),
+        collection => format!("{} of {}", collection.kind().name(), collection.len()).into(),
     }
 }
 
-/// Printable text of a value's beginning.
+/// Printable text of a string's beginning.
 fn shown(bytes: &[u8]) -> String {
-    let cut = &bytes[..bytes.len().min(SHOWN_MAX)];
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
-    let mut text = String::with_capacity(cut.len() + 2);
-    text.push('"');
-    match std::str::from_utf8(cut) {
-        // After a partition there may be millions of them, most of such.
-        Ok(as_it_is) if cut.iter().all(plain) => text.push_str(as_it_is),
-        _ => text.extend(cut.escape_ascii().map(char::from)),
-    }
-    text.push('"');
-    if cut.len() < bytes.len() {
-        text.push_str(&format!("… {} bytes", bytes.len()));
-    }
-    text
+    Text::of_string(bytes).to_string()
 }

@@ -47,7 +47,7 @@ impl Window {
     pub fn explain(&self, entry: &Entry<'_>, limit: usize, out: &mut Explanation) {
         out.base = match &self.base {
             Base::Absent => "absent".into(),
-            Base::Live(Some(value)) => dispute::render(value.as_ref()),
+            Base::Live(Some(value)) => dispute::render(value.as_ref()).to_string(),
             // Lean, without an assignment above: what shows is the base with everything worked in.
             Base::Live(None) => "worked into the value".into(),
         };
@@ -64,7 +64,7 @@ impl Window {
             out.effects.push(ExplainedEffect {
                 id: meta.id,
                 hlc: meta.hlc,
-                text: side.text,
+                text: side.text.to_string(),
                 saw: meta.seen().clone(),
                 tip: out.tips.contains(&meta.id),
                 hidden: hidden.iter().find(|h| h.loser == meta.id).map(|h| h.rule),

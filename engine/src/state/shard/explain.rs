@@ -29,7 +29,7 @@ impl Shard {
         let windows = &self.windows;
         let table = &mut self.parts.get_mut(db as usize)?.table;
         let entry = table.find(hash, key).filter(|entry| entry.ptr() == ptr)?;
-        let shown = entry.value().map(render).unwrap_or_default();
+        let shown = entry.value().map(|value| render(value).to_string()).unwrap_or_default();
         let mut out = Explanation {
             value: entry.kind().map(|kind| (kind.name(), shown.clone())),
             expiry_ms: entry.expiry().ms(),

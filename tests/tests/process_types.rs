@@ -1,0 +1,182 @@
+//! Three real nodes on which commands of every family are run, all at once, while one restarts, while one is cut off, and while one
+//! is evicted and joins again. After each of these every type's keys are the same everywhere, and what the oracle makes of the log.
+
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use proto::resp::Value;
+use tests::client::{Client, encode};
+use tests::cluster::{Cluster, await_that, digest, info};
+use tests::grammar::{self, FAMILIES, Family};
+use tests::log_effects::LogEffects;
+use tests::proxy::Conditions;
+use tests::random::{Random, seed, setting};
+use tests::server::{Server, binary};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Commands of each of the four storms on all nodes together: `ATOLL_TEST_EFFECTS`.
+const COMMANDS: u64 = 6_000;
+const PIPELINE: u64 = 20;
+
+/// What Redis 7.0 does not have, and what chooses its own ids.
+const OURS: Family = Family {
+    name: "ours",
+    patterns: &[
+        "HSET {k} *{m}+{v}",
+        "HINCRBY {k} {m} 3",
+        "HEXPIRE|HPEXPIRE {k} 3600 ?NX|XX|GT|LT FIELDS 1 {m}",
+        "HPEXPIRE {k} 1 FIELDS 1 {m}",
+        "HPERSIST {k} FIELDS 1 {m}",
+        "HSETEX {k} ?FNX|FXX ?EX+100|PX+5|KEEPTTL FIELDS 1 {m} {v}",
+        "HGETEX {k} ?EX+100|PX+5|PERSIST FIELDS 1 {m}",
+        "HGETDEL {k} FIELDS 1 {m}",
+        "HDEL {k} *{m}",
+    ],
+};
+const CHOSEN: Family = Family {
+    name: "chosen",
+    patterns: &[
+        "XADD {k} * f {v}",
+        "XADD {k} MAXLEN ?~ 10 * f {v} g {n}",
+        "XADD {k} * f {v} ?g+{v}",
+        "XGROUP CREATE {k} g1|g2 0|$ MKSTREAM",
+        "XREADGROUP GROUP g1|g2 {m} ?COUNT+3 ?NOACK STREAMS {k} >",
+        "XAUTOCLAIM {k} g1|g2 {m} 0 0 COUNT 3",
+        "XTRIM {k} MAXLEN ?~ 5",
+    ],
+};
+
+/// Each family has a database of its own; `generic` is among every other.
+fn families() -> Vec<Vec<&'static Family>> {
+    let generic = FAMILIES.iter().find(|family| family.name == "generic").expect("it is one of them");
+    let others = FAMILIES.iter().filter(|family| family.name != "generic");
+    others.chain([&OURS, &CHOSEN]).map(|family| vec![family, family, family, generic]).collect()
+}
+
+/// Random commands on one node for as long as it answers. What a command is refused for does not matter here.
+fn storm(port: u16, mut random: Random, commands: u64) {
+    let families = families();
+    let Ok(mut client) = Client::connect(port) else { return };
+    let mut out = Vec::new();
+    for _ in 0..commands / PIPELINE {
+        out.clear();
+        let database = random.index(families.len());
+        encode(&["SELECT", &database.to_string()], &mut out);
+        for _ in 0..PIPELINE {
+            encode(&grammar::command(&mut random, &families[database]), &mut out);
+        }
+        if client.send_raw(&out).is_err() {
+            return;
+        }
+        for _ in 0..=PIPELINE {
+            let Ok(reply) = client.read_raw() else { return };
+            assert!(!reply.starts_with(b"-MISCONF"), "{}", String::from_utf8_lossy(&reply));
+        }
+    }
+}
+
+/// Storms on all nodes while `trouble` goes on.
+fn under_storm(cluster: &mut Cluster, round: u64, trouble: impl FnOnce(&mut Cluster)) {
+    let commands = setting("ATOLL_TEST_EFFECTS", COMMANDS) / cluster.nodes.len() as u64;
+    std::thread::scope(|scope| {
+        for (i, node) in cluster.nodes.iter().enumerate() {
+            let (port, random) = (node.port(), Random::new(seed() ^ (round << 32) ^ ((i as u64 + 1) << 8)));
+            scope.spawn(move || storm(port, random, commands));
+        }
+        trouble(cluster);
+    });
+}
+
+/// All nodes show the same, and something of every family.
+fn check_same(cluster: &Cluster, what: &str) {
+    eprintln!("{what}: one digest after {:?}", cluster.await_one_digest(PATIENCE));
+    let mut client = cluster.nodes[0].client();
+    for (database, family) in families().iter().enumerate() {
+        client.run(&format!("SELECT {database}"));
+        let keys = client.run("DBSIZE");
+        assert!(matches!(keys, Value::Integer(1..)), "{}: {keys:?} keys of {}", what, family[0].name);
+    }
+    for kind in ["string", "hash", "set", "zset", "list", "stream"] {
+        let found = (0..families().len()).any(|database| {
+            client.run(&format!("SELECT {database}"));
+            match client.run(&format!("SCAN 0 COUNT 1000 TYPE {kind}")) {
+                Value::Array(parts) => matches!(&parts[..], [_, Value::Array(keys)] if !keys.is_empty()),
+                other => panic!("SCAN answers {other:?}"),
+            }
+        });
+        assert!(found, "{what}: no {kind} is left");
+    }
+}
+
+fn is_stable(cluster: &Cluster) -> bool {
+    cluster.nodes.iter().all(|node| info(node, "replication").contains("unstable_effects:0\r"))
+}
+
+fn check_oracle(node: &Server) {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+    let log = LogEffects::read(&node.data_dir());
+    let (sum, keys) = log.oracle_digest(now_ms);
+    assert_eq!(digest(node), format!("{sum:032x} of {keys}"), "the oracle says otherwise");
+}
+
+#[test]
+fn every_type_is_the_same_everywhere_after_restarts_a_partition_and_a_rejoin() {
+    let line = Conditions::wan(2, 0.002);
+    // The oracle reads the whole log.
+    let mut cluster = Cluster::start(3, line, &["--log-retention-size", "1000gb"]);
+    // Kills, cuts and the eviction are told in the log.
+    cluster.nodes.iter_mut().for_each(|node| node.allow_log(" WARN "));
+    cluster.nodes[2].allow_log("this node was evicted");
+    cluster.await_links(PATIENCE);
+    under_storm(&mut cluster, 0, |_| {});
+    check_same(&cluster, "together");
+
+    under_storm(&mut cluster, 1, |cluster| {
+        cluster.nodes[1].kill9();
+        cluster.nodes[1].launch();
+        cluster.nodes[2].terminate();
+        cluster.nodes[2].launch();
+    });
+    cluster.await_links(PATIENCE);
+    check_same(&cluster, "restarted");
+
+    cluster.isolate(&[0], true);
+    under_storm(&mut cluster, 2, |_| {});
+    cluster.isolate(&[0], false);
+    cluster.await_links(PATIENCE);
+    check_same(&cluster, "healed");
+    await_that("everything becomes stable", PATIENCE, || is_stable(&cluster));
+    check_same(&cluster, "stable");
+    check_oracle(&cluster.nodes[0]);
+
+    // One is cut off, written to, lost and evicted; it returns as a new member.
+    cluster.isolate(&[2], true);
+    under_storm(&mut cluster, 3, |_| {});
+    cluster.nodes[2].kill9();
+    cluster.isolate(&[2], false);
+    let gone = cluster.proxies[2].addr().to_string();
+    let evict = Command::new(binary())
+        .args(["cluster", "evict", &gone, "--port", &cluster.nodes[0].port().to_string()])
+        .output()
+        .expect("atoll runs");
+    assert!(evict.status.success(), "{evict:?}");
+    await_that("nothing waits for it", PATIENCE, || {
+        cluster.nodes[..2].iter().all(|node| info(node, "replication").contains("unstable_effects:0\r"))
+    });
+    cluster.nodes[2].launch();
+    await_that("it has started again as a new member", PATIENCE, || {
+        let log = cluster.nodes[2].log();
+        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
+    });
+    cluster.await_links(PATIENCE);
+    check_same(&cluster, "joined again");
+    under_storm(&mut cluster, 4, |_| {});
+    check_same(&cluster, "a member again");
+    await_that("everything becomes stable", PATIENCE, || is_stable(&cluster));
+    for node in &mut cluster.nodes {
+        node.terminate();
+        node.launch();
+    }
+    cluster.await_links(PATIENCE);
+    check_same(&cluster, "started anew");
+}
