@@ -1,9 +1,11 @@
 //! Names packed into one piece of memory, with values or without, in order of arrival.
 //!
 //! ```text
-//! few:     (name length u8 | [value length u8] | name | [value])…
+//! plain:   (name length u8 | [value length u8] | name | [value])…
 //! indexed: room u16 | tags room × u8 | places room × u16 | entries as above
 //! ```
+//! Where a length is 255, all lengths of the entry follow as u32. Entries have an index when they are not few and no place is too far.
+//!
 //! A tag is a byte of the name's hash, a place the entry's distance from the first. A search looks at tags side by side and then at
 //! one entry, or so.
 //!
@@ -16,14 +18,21 @@ use super::handle::Packed;
 
 /// More entries than this have an index.
 const FEW: usize = 16;
-/// More entries, or bytes of them, are not packed.
-const ENTRIES_MAX: usize = 512;
-const BYTES_MAX: usize = u16::MAX as usize;
-const PART_MAX: usize = u8::MAX as usize;
+/// An index reaches so far.
+const INDEXED_BYTES_MAX: usize = u16::MAX as usize;
+/// More entries, or bytes of them, are not small, nor are longer names and values.
+const SMALL_ENTRIES: usize = 512;
+const SMALL_BYTES: usize = 1 << 15;
+const SMALL_PART: usize = LONG - 1;
+/// More are not packed at all.
+const ENTRIES_MAX: usize = u16::MAX as usize;
+const BYTES_MAX: usize = 1 << 30;
 const ROOM_FIRST: usize = 24;
+/// In the place of a length: lengths of four bytes follow.
+const LONG: usize = u8::MAX as usize;
 
 /// Forms of [`Packed`] bytes.
-pub(super) const FORM_FEW: u8 = 1;
+pub(super) const FORM_PLAIN: u8 = 1;
 pub(super) const FORM_INDEXED: u8 = 2;
 
 /// Where `n` tags and places lie, before the entries.
@@ -87,11 +96,13 @@ pub(super) struct Spot {
     end: usize,
     slot: usize,
     value_len: usize,
+    is_long: bool,
 }
 
 impl Found<'_> {
     pub fn spot(&self) -> Spot {
-        Spot { at: self.at, end: self.end, slot: self.slot, value_len: self.value.len() }
+        let is_long = self.name.len().max(self.value.len()) >= LONG;
+        Spot { at: self.at, end: self.end, slot: self.slot, value_len: self.value.len(), is_long }
     }
 }
 
@@ -99,14 +110,42 @@ impl Found<'_> {
 pub(super) struct Names<const VALUES: bool>;
 
 impl<const VALUES: bool> Names<VALUES> {
-    const HEAD: usize = if VALUES { 2 } else { 1 };
+    /// Lengths of an entry: short ones take a byte each.
+    const LENGTHS: usize = if VALUES { 2 } else { 1 };
+    const LONG_LENGTHS: usize = Self::LENGTHS * (1 + size_of::<u32>());
 
     #[inline]
     fn entry(entries: &[u8], at: usize, slot: usize) -> Found<'_> {
-        let name_at = at + Self::HEAD;
-        let value_at = name_at + usize::from(entries[at]);
-        let end = if VALUES { value_at + usize::from(entries[at + 1]) } else { value_at };
+        let (name, value) = (usize::from(entries[at]), if VALUES { usize::from(entries[at + 1]) } else { 0 });
+        if name == LONG || value == LONG {
+            return Self::long_entry(entries, at, slot);
+        }
+        let name_at = at + Self::LENGTHS;
+        let (value_at, end) = (name_at + name, name_at + name + value);
         Found { name: &entries[name_at..value_at], value: &entries[value_at..end], at, end, slot }
+    }
+
+    #[cold]
+    fn long_entry(entries: &[u8], at: usize, slot: usize) -> Found<'_> {
+        let mut lengths = entries[at + Self::LENGTHS..at + Self::LONG_LENGTHS].chunks_exact(4);
+        let mut next = || lengths.next().map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
+        let name_at = at + Self::LONG_LENGTHS;
+        let value_at = name_at + next();
+        let end = value_at + next();
+        Found { name: &entries[name_at..value_at], value: &entries[value_at..end], at, end, slot }
+    }
+
+    /// What stands before a name and a value, and how much of it counts.
+    fn lengths(name: &[u8], value: &[u8]) -> ([u8; 10], usize) {
+        let mut lengths = [0; 10];
+        if name.len().max(value.len()) < LONG {
+            lengths[..2].copy_from_slice(&[name.len() as u8, value.len() as u8]);
+            return (lengths, Self::LENGTHS);
+        }
+        lengths[..Self::LENGTHS].fill(LONG as u8);
+        lengths[Self::LENGTHS..][..4].copy_from_slice(&(name.len() as u32).to_le_bytes());
+        lengths[Self::LENGTHS + 4..][..4].copy_from_slice(&(value.len() as u32).to_le_bytes());
+        (lengths, Self::LONG_LENGTHS)
     }
 
     /// Every entry, in order.
@@ -159,47 +198,50 @@ impl<const VALUES: bool> Names<VALUES> {
         (n < packed.count()).then(|| Self::entry(&bytes[index_bytes(room)..], place, n))
     }
 
-    /// One more entry of this name and value may be packed too.
-    pub fn fits(packed: &Packed, name: &[u8], value: &[u8]) -> bool {
-        packed.count() < ENTRIES_MAX && Self::holds(packed, name, value)
+    /// With one more entry of this name and value, or one that has them from now on, it is still small.
+    pub fn is_small(packed: &Packed, name: &[u8], value: &[u8]) -> bool {
+        let more = Self::LENGTHS + name.len() + value.len();
+        packed.count() < SMALL_ENTRIES
+            && name.len().max(value.len()) <= SMALL_PART
+            && packed.len() + more <= SMALL_BYTES
     }
 
-    /// An entry may have this name and value, as far as their lengths go.
-    pub fn holds(packed: &Packed, name: &[u8], value: &[u8]) -> bool {
-        let more = Self::HEAD + name.len() + value.len();
-        name.len() <= PART_MAX && value.len() <= PART_MAX && packed.len() + more <= BYTES_MAX
+    /// One more entry of this name and value, or one that has them from now on, may be packed at all.
+    pub fn fits(packed: &Packed, name: &[u8], value: &[u8]) -> bool {
+        packed.count() < ENTRIES_MAX && packed.len() + name.len() + value.len() <= BYTES_MAX
     }
 
     /// Adds an entry that is not there and that [`Names::fits`].
     pub fn push(packed: &mut Packed, name: &[u8], value: &[u8]) {
         let count = packed.count();
-        if packed.form() == FORM_INDEXED {
-            let room = u16_at(packed.bytes(), 0);
-            if count == room {
-                Self::index(packed, (room + room / 2).next_multiple_of(8));
-            }
-        } else if count == FEW {
-            Self::index(packed, ROOM_FIRST);
+        if count >= FEW {
+            Self::reindex(packed, Self::LONG_LENGTHS + name.len() + value.len());
         }
         let at = packed.len();
-        let lens = [name.len() as u8, value.len() as u8];
-        packed.append(&[&lens[..Self::HEAD], name, value]);
+        let (lengths, used) = Self::lengths(name, value);
+        packed.append(&[&lengths[..used], name, value]);
         if packed.form() == FORM_INDEXED {
             let bytes = packed.bytes_mut();
             let room = u16_at(bytes, 0);
             bytes[2 + count] = tag_of(name);
             put_u16(bytes, 2 + room + 2 * count, at - index_bytes(room));
         } else {
-            packed.set_form(FORM_FEW);
+            packed.set_form(FORM_PLAIN);
         }
         packed.set_count(count + 1);
     }
 
-    /// Changes a value; [`Names::holds`] it.
+    /// Changes a value; [`Names::fits`] it.
     pub fn set_value(packed: &mut Packed, spot: Spot, value: &[u8]) {
+        let (old, new) = (spot.value_len, value.len());
+        if spot.is_long || new >= LONG {
+            return Self::set_long(packed, spot, value);
+        }
+        if new > old && packed.form() == FORM_INDEXED {
+            Self::reindex(packed, new - old);
+        }
         let first = entries_at(packed);
         let end = first + spot.end;
-        let (old, new) = (spot.value_len, value.len());
         if new > old {
             packed.open(end, new - old);
         } else if new < old {
@@ -212,6 +254,23 @@ impl<const VALUES: bool> Names<VALUES> {
             bytes[first + spot.at + 1] = new as u8;
             Self::moved(packed, spot.at, new as isize - old as isize);
         }
+    }
+
+    /// Writes a whole entry anew whose lengths are long, or were.
+    #[cold]
+    fn set_long(packed: &mut Packed, spot: Spot, value: &[u8]) {
+        if packed.form() == FORM_INDEXED {
+            Self::reindex(packed, Self::LONG_LENGTHS + value.len());
+        }
+        let at = entries_at(packed) + spot.at;
+        let name = Self::entry(&packed.bytes()[at - spot.at..], spot.at, 0).name.to_vec();
+        let (lengths, used) = Self::lengths(&name, value);
+        let entry = [&lengths[..used], &name, value].concat();
+        let old = spot.end - spot.at;
+        packed.close(at, old);
+        packed.open(at, entry.len());
+        packed.bytes_mut()[at..at + entry.len()].copy_from_slice(&entry);
+        Self::moved(packed, spot.at, entry.len() as isize - old as isize);
     }
 
     pub fn remove(packed: &mut Packed, spot: Spot) {
@@ -227,8 +286,7 @@ impl<const VALUES: bool> Names<VALUES> {
             packed.set_count(count);
             Self::moved(packed, spot.at, -((spot.end - spot.at) as isize));
             if count <= FEW / 2 {
-                packed.close(0, first);
-                packed.set_form(FORM_FEW);
+                Self::forget_index(packed);
             }
         }
         packed.set_count(count);
@@ -242,6 +300,28 @@ impl<const VALUES: bool> Names<VALUES> {
             let places = 2 + u16_at(bytes, 0);
             shift_places(&mut bytes[places..places + 2 * count], after, by);
         }
+    }
+
+    /// Before an entry comes, or grows by so many bytes: gives the entries an index with room, or takes it off if it would not reach.
+    #[inline]
+    fn reindex(packed: &mut Packed, more: usize) {
+        let (count, indexed) = (packed.count(), packed.form() == FORM_INDEXED);
+        if packed.len() + more > INDEXED_BYTES_MAX {
+            if indexed {
+                Self::forget_index(packed);
+            }
+        } else if !indexed {
+            Self::index(packed, (count + 1).next_multiple_of(8).max(ROOM_FIRST));
+        } else if count == u16_at(packed.bytes(), 0) {
+            Self::index(packed, (count + count / 2).next_multiple_of(8));
+        }
+    }
+
+    #[cold]
+    fn forget_index(packed: &mut Packed) {
+        let first = entries_at(packed);
+        packed.close(0, first);
+        packed.set_form(FORM_PLAIN);
     }
 
     /// Gives the entries an index with room for so many, more than there are.
@@ -275,54 +355,52 @@ mod tests {
     fn entries_keep_their_order_with_and_without_an_index() {
         type Pairs = Names<true>;
         let (mut packed, mut model, mut state) = (Packed::new(), Vec::<(Vec<u8>, Vec<u8>)>::new(), 3u64);
+        let mut forms = std::collections::BTreeSet::new();
         for step in 0..40_000usize {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             let n = state >> 33;
-            // Many for a time, then few.
+            // Many for a time, then few; at times long, and so many bytes that no index reaches.
             let space = if step % 10_000 < 6000 { 400 } else { 12 };
             let name = format!("name{}", n % space).into_bytes();
-            let value = vec![n as u8; (n >> 10) as usize % 90];
+            let longest = if step % 20_000 < 10_000 { 90 } else { 400 };
+            let value = vec![n as u8; (n >> 10) as usize % longest];
             let known = model.iter().position(|e| e.0 == name);
             let spot = Pairs::find(&packed, &name).map(|found| found.spot());
-            assert_eq!(spot.is_some(), known.is_some());
-            let removes = state >> 62 == 0 || space == 12 && model.len() > 12;
+            let removes = state >> 62 == 0;
             match (spot, known) {
                 (Some(spot), Some(at)) if removes => {
                     Pairs::remove(&mut packed, spot);
                     model.remove(at);
                 }
-                (Some(spot), Some(at)) if Pairs::holds(&packed, &name, &value) => {
+                (Some(spot), Some(at)) => {
                     Pairs::set_value(&mut packed, spot, &value);
                     model[at].1 = value;
                 }
-                (None, None) if Pairs::fits(&packed, &name, &value) => {
+                (None, None) => {
                     Pairs::push(&mut packed, &name, &value);
                     model.push((name, value));
                 }
-                _ => {}
+                (spot, _) => panic!("found: {}", spot.is_some()),
             }
-            if space == 12
-                && removes
-                && let Some((name, _)) = model.first().cloned()
-            {
-                let spot = Pairs::find(&packed, &name).expect("it is there").spot();
+            if space == 12 && model.len() > 12 {
+                let spot = Pairs::find(&packed, &model[0].0).expect("it is there").spot();
                 Pairs::remove(&mut packed, spot);
                 model.remove(0);
             }
             assert_eq!(packed.count(), model.len());
+            forms.insert((packed.form(), packed.len() > INDEXED_BYTES_MAX));
             if step % 97 == 0 {
-                assert!(
-                    Pairs::iter(&packed)
-                        .map(|e| (e.name, e.value))
-                        .eq(model.iter().map(|e| (&e.0[..], &e.1[..])))
-                );
-                let mut drawn: Vec<_> =
-                    (0..model.len()).filter_map(|n| Pairs::nth(&packed, n)).map(|e| e.name).collect();
+                let all: Vec<_> = Pairs::iter(&packed).map(|e| (e.name.to_vec(), e.value.to_vec())).collect();
+                assert_eq!(all, model);
+                let drawn = (0..model.len()).filter_map(|n| Pairs::nth(&packed, n));
+                let mut drawn: Vec<_> = drawn.map(|e| e.name.to_vec()).collect();
                 drawn.sort();
-                let mut names: Vec<_> = model.iter().map(|e| &e.0[..]).collect();
+                let mut names: Vec<_> = model.iter().map(|e| e.0.clone()).collect();
                 names.sort();
                 assert_eq!(drawn, names);
             }
         }
+        let all = [(FORM_PLAIN, false), (FORM_PLAIN, true), (FORM_INDEXED, false)];
+        assert!(all.iter().all(|form| forms.contains(form)), "{forms:?}");
     }
 }

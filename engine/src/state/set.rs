@@ -180,13 +180,13 @@ impl SetValue {
             let names = self.to_vec();
             let mut fresh = Packed::new();
             let fits = names.iter().all(|name| {
-                let fits = Members::fits(&fresh, name, b"");
+                let fits = Members::is_small(&fresh, name, b"");
                 if fits {
                     Members::push(&mut fresh, name, b"");
                 }
                 fits
             });
-            if !fits || !Members::fits(&fresh, member, b"") {
+            if !fits || !Members::is_small(&fresh, member, b"") {
                 return self.widen().insert(member);
             }
             Members::push(&mut fresh, member, b"");
@@ -198,7 +198,7 @@ impl SetValue {
         if Members::find(packed, member).is_some() {
             return false;
         }
-        if !Members::fits(packed, member, b"") {
+        if !Members::is_small(packed, member, b"") {
             return self.widen().insert(member);
         }
         Members::push(packed, member, b"");

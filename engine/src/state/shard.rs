@@ -846,6 +846,8 @@ fn is_due(entry: &Entry<'_>, ms: u64) -> bool {
 fn value_len(op: &Op<'_>) -> usize {
     match op {
         Op::Assign { payload: Payload::String(bytes), .. } | Op::Append(bytes) => bytes.len(),
+        // A word, with room for an expiry before it.
+        Op::Assign { .. } => 8,
         Op::Delta(_) => 8,
         _ => 0,
     }

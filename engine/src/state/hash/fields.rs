@@ -99,8 +99,12 @@ impl FieldValues {
 
     /// Sets a field. True when it was not there.
     pub fn put(&mut self, field: &[u8], value: &[u8]) -> bool {
-        let longest = limits::HASH_BYTES.get();
-        let long = field.len() > longest || value.len() > longest;
+        self.put_within(field, value, limits::HASH_ENTRIES.get(), limits::HASH_BYTES.get())
+    }
+
+    /// As [`FieldValues::put`]: Redis packs so many fields, and so many bytes of a field or a value.
+    fn put_within(&mut self, field: &[u8], value: &[u8], entries_max: usize, bytes_max: usize) -> bool {
+        let long = field.len() > bytes_max || value.len() > bytes_max;
         match self.form_mut() {
             FormMut::Grown(wide) => {
                 wide.listpack &= !long;
@@ -109,22 +113,30 @@ impl FieldValues {
                     return false;
                 }
                 wide.table.insert_new(Pair::new(field, value));
-                wide.listpack &= wide.table.len() <= limits::HASH_ENTRIES.get();
+                wide.listpack &= wide.table.len() <= entries_max;
                 true
             }
             FormMut::Packed(packed) => {
                 let spot = Pairs::find(packed, field).map(|found| found.spot());
-                let new = spot.is_none();
+                let entries = packed.count() + usize::from(spot.is_none());
+                // Redis has them packed, and in order, as long as these limits say.
+                let leaves = long || entries > entries_max || packed.is_marked();
+                let stays =
+                    Pairs::is_small(packed, field, value) || !leaves && Pairs::fits(packed, field, value);
                 match spot {
-                    Some(spot) if Pairs::holds(packed, field, value) => Pairs::set_value(packed, spot, value),
-                    None if Pairs::fits(packed, field, value) => Pairs::push(packed, field, value),
-                    _ => return self.widen().put(field, value),
+                    _ if !stays => {
+                        if leaves {
+                            packed.mark();
+                        }
+                        return self.widen().put_within(field, value, entries_max, bytes_max);
+                    }
+                    Some(spot) => Pairs::set_value(packed, spot, value),
+                    None => Pairs::push(packed, field, value),
                 }
-                if long || packed.count() > limits::HASH_ENTRIES.get() {
-                    // For Redis it left the packed form.
+                if leaves {
                     packed.mark();
                 }
-                new
+                spot.is_none()
             }
         }
     }
@@ -215,6 +227,24 @@ mod tests {
             assert_eq!(all, model);
             assert_eq!(hash.is_listpack(), kind == 0);
         }
+    }
+
+    #[test]
+    fn what_redis_has_packed_keeps_its_order_however_long() {
+        let mut hash = FieldValues::default();
+        let long = [b'v'; 5000];
+        let fields: Vec<Vec<u8>> = (0..600).rev().map(|n| format!("f{n}").into_bytes()).collect();
+        for field in &fields {
+            assert!(hash.put_within(field, &long[..field.len() * 1000], 1_000_000, 1_000_000));
+        }
+        let mut seen = Vec::new();
+        hash.for_each(|field, value| {
+            assert_eq!(value.len(), field.len() * 1000);
+            seen.push(field.to_vec());
+        });
+        assert_eq!((seen, hash.is_listpack()), (fields, true));
+        assert!(hash.put(b"one more", b""));
+        assert!(!hash.is_listpack() && matches!(hash.form(), Form::Grown(_)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use memchr::memchr_iter;
 
 use super::super::handle::Packed;
-use super::super::packed::{FORM_FEW, FORM_INDEXED, put_u16, same, shift_places, tag_of, u16_at};
+use super::super::packed::{FORM_INDEXED, FORM_PLAIN, put_u16, same, shift_places, tag_of, u16_at};
 use super::super::ranked::order;
 
 /// More members than this have an index.
@@ -269,7 +269,7 @@ impl Scores {
         let at = few(packed.bytes()).find(after).map_or(packed.len(), |found| found.at);
         let short = Short::new(score);
         packed.open(at, 1 + member.len() + short.len);
-        packed.set_form(FORM_FEW);
+        packed.set_form(FORM_PLAIN);
         let bytes = &mut packed.bytes_mut()[at..];
         bytes[0] = member.len() as u8;
         bytes[1..][..member.len()].copy_from_slice(member);
