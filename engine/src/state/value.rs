@@ -130,6 +130,11 @@ impl Value {
         self.as_ref().is_empty_collection()
     }
 
+    /// Has reads see the value as of a moment. False when nothing is left of it then.
+    pub fn show_at(&mut self, now_ms: u64) -> bool {
+        self.as_mut().show_at(now_ms)
+    }
+
     /// One element of a collection; `None` of a string.
     pub fn item(&self, member: &[u8]) -> Option<Item> {
         self.as_ref().item(member)
