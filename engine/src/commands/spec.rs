@@ -198,6 +198,12 @@ impl CommandSpec {
         }
     }
 
+    /// Its keys are those of collections.
+    #[inline]
+    pub fn on_elements(&self) -> bool {
+        matches!(self.group, "hash" | "set" | "sorted-set" | "list" | "stream" | "geo")
+    }
+
     /// What must be locked for these arguments.
     #[inline]
     pub fn scope_for(&self, args: &[&[u8]]) -> Scope {

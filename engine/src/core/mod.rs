@@ -292,6 +292,15 @@ impl Engine {
         }
     }
 
+    /// Third phase, for keys of collections: brings the elements near.
+    #[inline]
+    pub fn prefetch_value(&self, db: u32, hash: u64) {
+        let shard = self.shards[shard_of(hash)].lock();
+        if let Some(table) = shard.table(self.physical(db)) {
+            table.prefetch_value(hash);
+        }
+    }
+
     /// The physical database behind a client's number.
     #[inline]
     pub(crate) fn physical(&self, db: u32) -> u32 {

@@ -18,7 +18,7 @@ use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Expiry, FieldOp, Op, ScoreOp};
 use crate::number::LongDouble;
 use crate::state::stream::{Part, StreamValue};
-use crate::state::value::{Item, Kind, Value};
+use crate::state::value::{Item, Kind, Value, ValueMut};
 
 /// Stable changes of one element are worked in while others stay once there are so many.
 const CHANGES_KEPT: usize = 8;
@@ -463,7 +463,7 @@ impl Elements {
     /// Lays a lean window's elements over nothing.
     pub fn lay(&self, value: &mut Value, root: Option<&Meta>) {
         let held = self.of(value.kind()).into_iter().flatten();
-        held.for_each(|(member, element)| show(value, member, element.shown(root)));
+        held.for_each(|(member, element)| show(&mut value.as_mut(), member, element.shown(root)));
     }
 
     /// Lays the elements of a value's kind over it, leaving out what is older than `cut_ms`.
@@ -472,7 +472,8 @@ impl Elements {
         let Some(elements) = self.of(value.kind()) else { return };
         for (member, element) in elements {
             if element.writes.iter().any(|w| w.0.hlc.ms() >= cut_ms) {
-                show(value, member, element.over(value.item(member), root, cut_ms));
+                let item = element.over(value.item(member), root, cut_ms);
+                show(&mut value.as_mut(), member, item);
             }
         }
     }
@@ -489,7 +490,7 @@ pub fn show_part(stream: &mut StreamValue, name: &[u8], write: &Write) {
 }
 
 /// Makes an element what it comes to.
-pub fn show(value: &mut Value, member: &[u8], item: Option<Item>) {
+pub fn show(value: &mut ValueMut<'_>, member: &[u8], item: Option<Item>) {
     match item {
         Some(item) => value.put_item(member, &item),
         None => value.remove_item(member),

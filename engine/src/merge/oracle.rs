@@ -173,7 +173,7 @@ pub fn value(effects: &[Observed<'_>]) -> Option<(Value, Expiry)> {
             Kind::Hash => fields::resolve(below.zip(winner), writes),
             _ => elements::resolve(below, writes.iter().map(|(by, write)| (by.rank(), write))),
         };
-        elements::show(&mut value, member, item);
+        elements::show(&mut value.as_mut(), member, item);
     }
     Some((value, expiry))
 }

@@ -9,7 +9,7 @@ use crate::effect::lists::{ElementId, ListOp, Place};
 use crate::effect::{Effect, Expiry, FieldOp, Op, Payload, ScoreOp, StreamOp};
 use crate::state::list::{Life, ListValue, Pos};
 use crate::state::table::Entry;
-use crate::state::value::{Item, Kind, Value};
+use crate::state::value::{Item, Kind, Value, ValueMut};
 
 /// Folds one effect that saw everything of its key. Leaves the entry without value when the key is gone.
 pub fn fold(entry: &mut Entry<'_>, id: EffectId, effect: &Effect<'_>) {
@@ -43,16 +43,16 @@ fn change(entry: &mut Entry<'_>, effect: &Effect<'_>, expiry: Expiry) {
     if entry.kind().is_none() && !removes {
         entry.set_value(Value::empty(kind), expiry);
     }
-    let Some(value) = entry.boxed_mut().filter(|value| value.kind() == kind) else { return };
-    match (&mut *value, op) {
-        (Value::Set(set), Op::MemberAdd(members)) => members.iter().for_each(|m| _ = set.insert(m)),
-        (Value::Hash(hash), Op::Fields(FieldOp::Put(pairs))) => {
+    let Some(mut value) = entry.value_mut().filter(|value| value.kind() == kind) else { return };
+    match (&mut value, op) {
+        (ValueMut::Set(set), Op::MemberAdd(members)) => members.iter().for_each(|m| _ = set.insert(m)),
+        (ValueMut::Hash(hash), Op::Fields(FieldOp::Put(pairs))) => {
             let mut pairs = pairs.iter();
             while let (Some(field), Some(value)) = (pairs.next(), pairs.next()) {
                 hash.put(field, value);
             }
         }
-        (Value::ZSet(zset), Op::Scores(ScoreOp::Put(scores))) => {
+        (ValueMut::ZSet(zset), Op::Scores(ScoreOp::Put(scores))) => {
             scores.iter().for_each(|(score, member)| _ = zset.put(member, score));
         }
         (value, op) => elements::each_change(op, hlc, &mut |member, change| match change {
@@ -65,7 +65,7 @@ fn change(entry: &mut Entry<'_>, effect: &Effect<'_>, expiry: Expiry) {
             }
         }),
     }
-    if value.is_empty_collection() {
+    if value.as_ref().is_empty_collection() {
         entry.clear();
     }
 }
@@ -75,8 +75,8 @@ fn stream(entry: &mut Entry<'_>, op: &StreamOp<'_>, expiry: Expiry) {
     if entry.kind().is_none() {
         entry.set_value(Value::empty(Kind::Stream), expiry);
     }
-    let Some(value) = entry.boxed_mut() else { return };
-    let Value::Stream(stream) = value else { return };
+    let Some(value) = entry.value_mut() else { return };
+    let ValueMut::Stream(stream) = value else { return };
     stream.fold(op);
     if !stream.shows() {
         entry.clear();
@@ -95,7 +95,7 @@ fn list(entry: &mut Entry<'_>, id: EffectId, op: &ListOp<'_>, expiry: Expiry) {
     if entry.kind().is_none() && matches!(op, ListOp::Insert { .. }) {
         entry.set_value(Value::List(ListValue::default()), expiry);
     }
-    let Some(Value::List(list)) = entry.boxed_mut() else { return };
+    let Some(ValueMut::List(list)) = entry.value_mut() else { return };
     match op {
         ListOp::Insert { spot, moved, values } => {
             let first = moved.unwrap_or(ElementId::new(id, 0));

@@ -16,7 +16,7 @@ use crate::effect::fork::fork_choice_cmp;
 use crate::effect::streams::{Advance, Deliver};
 use crate::effect::{Op, StreamOp};
 use crate::state::stream::{Delivery, Head, Marks, Name, Part, Span, StreamId};
-use crate::state::value::{Item, Value};
+use crate::state::value::{Item, ValueMut};
 
 /// Elements of a window are looked through for those of a span while there are no more of them.
 const LOOKED_THROUGH: usize = 64;
@@ -207,8 +207,14 @@ pub fn removes(op: &StreamOp<'_>) -> bool {
 }
 
 /// Takes a span out of a lean window. `below_goes`: what lies below was seen.
-pub fn take_span(held: &mut ElementMap, visible: &mut Value, meta: &Meta, span: Span<'_>, below_goes: bool) {
-    let Value::Stream(stream) = visible else { return };
+pub fn take_span(
+    held: &mut ElementMap,
+    visible: &mut ValueMut<'_>,
+    meta: &Meta,
+    span: Span<'_>,
+    below_goes: bool,
+) {
+    let ValueMut::Stream(stream) = visible else { return };
     let names: Vec<Box<[u8]>> = match span {
         // Whatever is held of an entry shows.
         Span::Entries(upto) if held.len() > LOOKED_THROUGH => {

@@ -31,7 +31,7 @@ use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Expiry, Op, Payload};
 use crate::number::parse_i64;
 use crate::state::table::Entry;
-use crate::state::value::{Kind, Value, ValueRef};
+use crate::state::value::{Kind, Value, ValueMut, ValueRef};
 
 pub(crate) use dispute::render;
 pub use dispute::{Dispute, Rule, Side};
@@ -254,7 +254,7 @@ impl Window {
             }
             return if !hides && !awaits && !awaits_field && self.floor_ms() <= closed_ms {
                 Self::settle_list(entry);
-                if let Some(Value::Stream(stream)) = entry.boxed_mut() {
+                if let Some(ValueMut::Stream(stream)) = entry.value_mut() {
                     stream.drop_hidden();
                 }
                 Pruned::Whole
@@ -784,7 +784,7 @@ pub(super) fn fold_text(entry: &mut Entry<'_>, update: &Update, expiry: Expiry) 
         }
     }
     // Long values are changed where they lie.
-    if let Some(Value::String(bytes)) = entry.boxed_mut() {
+    if let Some(ValueMut::String(bytes)) = entry.value_mut() {
         let done = match update {
             Update::Append(chunk) => {
                 bytes.extend_from_slice(chunk);

@@ -1,8 +1,15 @@
 //! Doubles as Redis reads them.
 
+/// So many decimal digits are less than 2^53.
+const DIGITS_EXACT: usize = 15;
+
 /// Reads a double as C's `strtod` does, the whole text: decimal or hexadecimal, `inf`, `infinity`. `None` for anything else, for NaN,
 /// for blanks, and for what is too large or too small to tell from infinity or zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    // Most are a few digits, and such a number is exact.
+    if (1..=DIGITS_EXACT).contains(&text.len()) && text.iter().all(u8::is_ascii_digit) {
+        return Some(text.iter().fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0')) as f64);
+    }
     read(text, false)
 }
 

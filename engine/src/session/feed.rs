@@ -144,6 +144,10 @@ impl Session {
         if hashes.len() > 1 {
             hashes.iter().for_each(|hash| server.engine().prefetch_slot(self.db, *hash));
             hashes.iter().for_each(|hash| server.engine().prefetch_entry(self.db, *hash));
+            for of_elements in planned.iter().filter(|p| p.found.is_some_and(|f| f.spec.on_elements())) {
+                let hashes = &hashes[of_elements.first..][..of_elements.count];
+                hashes.iter().for_each(|hash| server.engine().prefetch_value(self.db, *hash));
+            }
         }
         let mut stop = None;
         let mut done = 0;

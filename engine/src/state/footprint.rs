@@ -2,7 +2,7 @@
 
 use super::shard::{Shard, Slot};
 use super::table::EntryPtr;
-use super::value::Value;
+use super::value::ValueMut;
 use crate::merge::Window;
 
 /// Bytes of one place in the queue of expiries.
@@ -42,13 +42,13 @@ impl Shard {
         if boxed > 0 {
             bytes += block(boxed);
         }
-        bytes += match entry.boxed_mut() {
-            Some(Value::String(text)) => block(text.capacity()),
-            Some(Value::Set(set)) => set.heap_bytes(samples, block),
-            Some(Value::Hash(hash)) => hash.heap_bytes(samples, block),
-            Some(Value::ZSet(zset)) => zset.heap_bytes(samples, block),
-            Some(Value::List(list)) => list.heap_bytes(samples, block),
-            Some(Value::Stream(stream)) => stream.heap_bytes(samples, block),
+        bytes += match entry.value_mut() {
+            Some(ValueMut::String(text)) => block(text.capacity()),
+            Some(ValueMut::Set(set)) => set.heap_bytes(samples, block),
+            Some(ValueMut::Hash(hash)) => hash.heap_bytes(samples, block),
+            Some(ValueMut::ZSet(zset)) => zset.heap_bytes(samples, block),
+            Some(ValueMut::List(list)) => list.heap_bytes(samples, block),
+            Some(ValueMut::Stream(stream)) => stream.heap_bytes(samples, block),
             None => 0,
         };
         let ptr = entry.ptr();

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod footprint;
 pub mod graveyard;
+mod handle;
 pub mod hash;
 mod hash_table;
 pub mod limits;

@@ -5,42 +5,110 @@
 
 use std::borrow::Cow;
 
+use super::handle::{Form, FormMut, Handle, Packed};
 use super::hash_table::HashTable;
 use super::limits;
-use super::packed::same;
+use super::packed::Names;
 use crate::number::{parse_i64, push_i64};
 
-/// Packed sets end at so many members or bytes.
-const PACKED_MEMBERS_MAX: usize = 32;
-const PACKED_BYTES_MAX: usize = 1024;
+type Table = HashTable<Box<[u8]>>;
+type Members = Names<false>;
 
-#[derive(Clone, Debug)]
-enum Repr {
-    Ints16(Vec<i16>),
-    Ints32(Vec<i32>),
-    Ints64(Vec<i64>),
-    /// (length byte, bytes) after another; members of up to 255 bytes.
-    Packed {
-        bytes: Vec<u8>,
-        count: usize,
-    },
-    Table(Box<HashTable<Box<[u8]>>>),
-}
+/// Forms of packed bytes besides those of [`Names`]: integers of so many bytes are this and their width.
+const FORM_INTS: u8 = 16;
 
 /// Distinct byte strings.
-#[derive(Clone, Debug)]
-pub struct SetValue(Repr);
-
-impl Default for SetValue {
-    fn default() -> Self {
-        SetValue(Repr::Ints16(Vec::new()))
-    }
-}
+#[derive(Clone, Debug, Default)]
+#[repr(transparent)]
+pub struct SetValue(Handle<Table>);
 
 impl PartialEq for SetValue {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|m| other.contains(&m))
     }
+}
+
+/// Integers in order, little-endian, each of `width` bytes.
+#[derive(Clone, Copy)]
+struct Ints<'a> {
+    bytes: &'a [u8],
+    width: usize,
+}
+
+impl<'a> Ints<'a> {
+    /// `None` when the bytes are members of another form.
+    fn of(packed: &'a Packed) -> Option<Self> {
+        match packed.form() {
+            0 => Some(Ints { bytes: &[], width: 2 }),
+            form => {
+                let width = usize::from(form.checked_sub(FORM_INTS)?);
+                Some(Ints { bytes: packed.bytes(), width })
+            }
+        }
+    }
+
+    fn len(self) -> usize {
+        self.bytes.len() / self.width
+    }
+
+    fn at(self, n: usize) -> i64 {
+        let bytes = &self.bytes[n * self.width..][..self.width];
+        match *bytes {
+            [a, b] => i64::from(i16::from_le_bytes([a, b])),
+            [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
+            _ => i64::from_le_bytes(bytes.try_into().expect("integers are of two, four or eight bytes")),
+        }
+    }
+
+    fn iter(self) -> impl Iterator<Item = i64> + 'a {
+        (0..self.len()).map(move |n| self.at(n))
+    }
+
+    /// The place of a number, or where it would go.
+    fn find(self, n: i64) -> Result<usize, usize> {
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = from.midpoint(to);
+            match self.at(middle).cmp(&n) {
+                std::cmp::Ordering::Equal => return Ok(middle),
+                std::cmp::Ordering::Less => from = middle + 1,
+                std::cmp::Ordering::Greater => to = middle,
+            }
+        }
+        Err(from)
+    }
+
+    fn has(self, member: &[u8]) -> bool {
+        parse_i64(member).is_some_and(|n| self.find(n).is_ok())
+    }
+}
+
+fn width_of(n: i64) -> usize {
+    match n {
+        n if i16::try_from(n).is_ok() => 2,
+        n if i32::try_from(n).is_ok() => 4,
+        _ => 8,
+    }
+}
+
+/// Adds a number to integers, made wider first where it does not fit. False when it was there.
+fn insert_int(packed: &mut Packed, n: i64) -> bool {
+    let Some(ints) = Ints::of(packed) else { return false };
+    let width = ints.width;
+    if width_of(n) > width {
+        let (wider, numbers) = (width_of(n), ints.iter().collect::<Vec<_>>());
+        packed.open(0, numbers.len() * (wider - width));
+        for (old, bytes) in numbers.iter().zip(packed.bytes_mut().chunks_exact_mut(wider)) {
+            bytes.copy_from_slice(&old.to_le_bytes()[..wider]);
+        }
+        packed.set_form(FORM_INTS + wider as u8);
+        return insert_int(packed, n);
+    }
+    let Err(at) = ints.find(n) else { return false };
+    packed.open(at * width, width);
+    packed.set_form(FORM_INTS + width as u8);
+    packed.bytes_mut()[at * width..][..width].copy_from_slice(&n.to_le_bytes()[..width]);
+    true
 }
 
 impl SetValue {
@@ -50,13 +118,11 @@ impl SetValue {
         set
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
-        match &self.0 {
-            Repr::Ints16(v) => v.len(),
-            Repr::Ints32(v) => v.len(),
-            Repr::Ints64(v) => v.len(),
-            Repr::Packed { count, .. } => *count,
-            Repr::Table(table) => table.len(),
+        match self.0.form() {
+            Form::Grown(table) => table.len(),
+            Form::Packed(packed) => Ints::of(packed).map_or(packed.count(), Ints::len),
         }
     }
 
@@ -66,134 +132,127 @@ impl SetValue {
 
     /// What OBJECT ENCODING of Redis 7.0 says.
     pub fn encoding(&self) -> &'static str {
-        match &self.0 {
-            Repr::Packed { .. } | Repr::Table(_) => "hashtable",
-            _ => "intset",
+        match self.0.form() {
+            Form::Packed(packed) if Ints::of(packed).is_some() => "intset",
+            _ => "hashtable",
         }
     }
 
     /// Bytes out of line, in blocks of the allocator; members of a table by the mean of `samples` of them (0 = all).
     pub fn heap_bytes(&self, samples: usize, block: fn(usize) -> usize) -> usize {
-        let array = |bytes: usize| if bytes == 0 { 0 } else { block(bytes) };
-        match &self.0 {
-            Repr::Ints16(v) => array(v.capacity() * 2),
-            Repr::Ints32(v) => array(v.capacity() * 4),
-            Repr::Ints64(v) => array(v.capacity() * 8),
-            Repr::Packed { bytes, .. } => array(bytes.capacity()),
-            Repr::Table(table) => block(size_of::<HashTable<Box<[u8]>>>()) + table.heap_bytes(samples, block),
+        match self.0.form() {
+            Form::Packed(packed) => packed.heap_bytes(block),
+            Form::Grown(table) => block(size_of::<Table>()) + table.heap_bytes(samples, block),
         }
     }
 
+    #[inline]
     pub fn contains(&self, member: &[u8]) -> bool {
-        match &self.0 {
-            Repr::Packed { bytes, .. } => packed(bytes).any(|(_, m)| same(m, member)),
-            Repr::Table(table) => table.find(member).is_some(),
-            ints => parse_i64(member).is_some_and(|n| find(ints, n).is_ok()),
+        match self.0.form() {
+            Form::Grown(table) => table.find(member).is_some(),
+            Form::Packed(packed) => match Ints::of(packed) {
+                Some(ints) => ints.has(member),
+                None => Members::find(packed, member).is_some(),
+            },
         }
     }
 
     /// True when it was not there.
     pub fn insert(&mut self, member: &[u8]) -> bool {
-        match (&mut self.0, parse_i64(member)) {
-            (Repr::Table(table), _) => {
+        let packed = match self.0.form_mut() {
+            FormMut::Packed(packed) => packed,
+            FormMut::Grown(table) => {
                 let new = table.find(member).is_none();
                 if new {
                     table.insert_new(member.into());
                 }
-                new
+                return new;
             }
-            (Repr::Packed { bytes, count }, _) => {
-                if packed(bytes).any(|(_, m)| same(m, member)) {
-                    return false;
-                }
-                if *count < PACKED_MEMBERS_MAX
-                    && bytes.len() + member.len() < PACKED_BYTES_MAX
-                    && let Ok(len) = u8::try_from(member.len())
-                {
-                    bytes.reserve_exact(1 + member.len());
-                    bytes.push(len);
-                    bytes.extend_from_slice(member);
-                    *count += 1;
-                    return true;
-                }
-                self.widen().insert(member)
+        };
+        if let Some(ints) = Ints::of(packed) {
+            let n = parse_i64(member);
+            match n {
+                Some(n) if ints.len() < limits::SET_INTS.get() => return insert_int(packed, n),
+                Some(n) if ints.find(n).is_ok() => return false,
+                _ => {}
             }
-            (ints, Some(n)) if len(ints) < limits::SET_INTS.get() => insert_int(ints, n),
-            (ints, Some(n)) if find(ints, n).is_ok() => false,
-            _ => {
-                // The first member that is no integer (or one integer too many) ends the array.
-                let old = std::mem::replace(&mut self.0, Repr::Packed { bytes: Vec::new(), count: 0 });
-                if len(&old) > PACKED_MEMBERS_MAX {
-                    self.widen();
+            // The first member that is no integer (or one integer too many) ends the array.
+            let names = self.to_vec();
+            let mut fresh = Packed::new();
+            let fits = names.iter().all(|name| {
+                let fits = Members::is_small(&fresh, name, b"");
+                if fits {
+                    Members::push(&mut fresh, name, b"");
                 }
-                SetValue(old).for_each(|m| _ = self.insert(m));
-                self.insert(member)
+                fits
+            });
+            if !fits || !Members::is_small(&fresh, member, b"") {
+                return self.widen().insert(member);
             }
+            Members::push(&mut fresh, member, b"");
+            if let FormMut::Packed(packed) = self.0.form_mut() {
+                *packed = fresh;
+            }
+            return true;
         }
+        if Members::find(packed, member).is_some() {
+            return false;
+        }
+        if !Members::is_small(packed, member, b"") {
+            return self.widen().insert(member);
+        }
+        Members::push(packed, member, b"");
+        true
     }
 
     /// True when it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        match &mut self.0 {
-            Repr::Table(table) => table.remove(member).is_some(),
-            Repr::Packed { bytes, count } => {
-                let Some((at, found)) = packed(bytes).find(|(_, m)| same(m, member)) else { return false };
-                let end = at + 1 + found.len();
-                bytes.drain(at..end);
-                *count -= 1;
-                true
-            }
-            ints => match parse_i64(member).map(|n| find(ints, n)) {
-                Some(Ok(at)) => {
-                    match ints {
-                        Repr::Ints16(v) => drop(v.remove(at)),
-                        Repr::Ints32(v) => drop(v.remove(at)),
-                        Repr::Ints64(v) => drop(v.remove(at)),
-                        _ => {}
-                    }
-                    true
-                }
-                _ => false,
-            },
+        let packed = match self.0.form_mut() {
+            FormMut::Packed(packed) => packed,
+            FormMut::Grown(table) => return table.remove(member).is_some(),
+        };
+        if let Some(ints) = Ints::of(packed) {
+            let (width, found) = (ints.width, parse_i64(member).map(|n| ints.find(n)));
+            let Some(Ok(at)) = found else { return false };
+            packed.close(at * width, width);
+            return true;
         }
+        let Some(spot) = Members::find(packed, member).map(|found| found.spot()) else { return false };
+        Members::remove(packed, spot);
+        true
     }
 
     fn widen(&mut self) -> &mut Self {
-        let mut table = Box::new(HashTable::default());
+        let mut table = Table::default();
         self.for_each(|m| table.insert_new(m.into()));
-        self.0 = Repr::Table(table);
+        self.0.grow(table);
         self
     }
 
     /// Every member, in the order in which the set keeps them.
     pub fn for_each(&self, mut visit: impl FnMut(&[u8])) {
+        let packed = match self.0.form() {
+            Form::Grown(table) => return table.iter().for_each(|m| visit(m)),
+            Form::Packed(packed) => packed,
+        };
+        let Some(ints) = Ints::of(packed) else {
+            return Members::iter(packed).for_each(|found| visit(found.name));
+        };
         let mut text = Vec::with_capacity(20);
-        let mut int = |n: i64| {
+        for n in ints.iter() {
             text.clear();
             push_i64(&mut text, n);
             visit(&text);
-        };
-        match &self.0 {
-            Repr::Ints16(v) => v.iter().for_each(|n| int(i64::from(*n))),
-            Repr::Ints32(v) => v.iter().for_each(|n| int(i64::from(*n))),
-            Repr::Ints64(v) => v.iter().for_each(|n| int(*n)),
-            Repr::Packed { bytes, .. } => packed(bytes).for_each(|(_, m)| visit(m)),
-            Repr::Table(table) => table.iter().for_each(|m| visit(m)),
         }
     }
 
     pub fn iter(&self) -> Box<dyn Iterator<Item = Cow<'_, [u8]>> + '_> {
-        let int = |n: i64| {
-            let mut text = Vec::with_capacity(20);
-            push_i64(&mut text, n);
-            Cow::Owned(text)
-        };
-        match &self.0 {
-            Repr::Ints16(v) => Box::new(v.iter().map(move |n| int(i64::from(*n)))),
-            Repr::Ints32(v) => Box::new(v.iter().map(move |n| int(i64::from(*n)))),
-            Repr::Ints64(v) => Box::new(v.iter().map(move |n| int(*n))),
-            Repr::Packed { bytes, .. } => Box::new(packed(bytes).map(|(_, m)| Cow::Borrowed(m))),
-            Repr::Table(table) => Box::new(table.iter().map(|m| Cow::Borrowed(&**m))),
+        match self.0.form() {
+            Form::Grown(table) => Box::new(table.iter().map(|m| Cow::Borrowed(&**m))),
+            Form::Packed(packed) => match Ints::of(packed) {
+                Some(ints) => Box::new(ints.iter().map(|n| Cow::Owned(text_of(n)))),
+                None => Box::new(Members::iter(packed).map(|found| Cow::Borrowed(found.name))),
+            },
         }
     }
 
@@ -206,19 +265,24 @@ impl SetValue {
 
     /// A member at random; `random` gives fresh numbers.
     pub fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<Cow<'_, [u8]>> {
-        match &self.0 {
-            Repr::Table(table) => table.random(random).map(|m| Cow::Borrowed(&**m)),
-            _ if self.is_empty() => None,
-            _ => self.iter().nth((random() % self.len() as u64) as usize),
+        let packed = match self.0.form() {
+            Form::Grown(table) => return table.random(random).map(|m| Cow::Borrowed(&**m)),
+            Form::Packed(_) if self.is_empty() => return None,
+            Form::Packed(packed) => packed,
+        };
+        let n = (random() % self.len() as u64) as usize;
+        match Ints::of(packed) {
+            Some(ints) => Some(Cow::Owned(text_of(ints.at(n)))),
+            None => Members::nth(packed, n).map(|found| Cow::Borrowed(found.name)),
         }
     }
 
     /// Visits members from `cursor` (0 = start), about `count` of them; returns the next cursor, 0 at the end. Small sets come
     /// whole. A member present throughout is visited.
     pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8])) -> u64 {
-        match &self.0 {
-            Repr::Table(table) => table.scan(cursor, count, &mut |m| visit(m)),
-            _ => {
+        match self.0.form() {
+            Form::Grown(table) => table.scan(cursor, count, &mut |m| visit(m)),
+            Form::Packed(_) => {
                 self.for_each(visit);
                 0
             }
@@ -226,57 +290,10 @@ impl SetValue {
     }
 }
 
-fn packed(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let len = usize::from(*bytes.get(at)?);
-        let found = (at, &bytes[at + 1..at + 1 + len]);
-        at += 1 + len;
-        Some(found)
-    })
-}
-
-fn len(ints: &Repr) -> usize {
-    match ints {
-        Repr::Ints16(v) => v.len(),
-        Repr::Ints32(v) => v.len(),
-        Repr::Ints64(v) => v.len(),
-        _ => 0,
-    }
-}
-
-fn find(ints: &Repr, n: i64) -> Result<usize, usize> {
-    match ints {
-        Repr::Ints16(v) => i16::try_from(n).map_or(Err(0), |n| v.binary_search(&n)),
-        Repr::Ints32(v) => i32::try_from(n).map_or(Err(0), |n| v.binary_search(&n)),
-        Repr::Ints64(v) => v.binary_search(&n),
-        _ => Err(0),
-    }
-}
-
-fn insert_int(ints: &mut Repr, n: i64) -> bool {
-    // Widen first where the number does not fit.
-    match ints {
-        Repr::Ints16(v) if i16::try_from(n).is_err() => {
-            let wide = v.iter().map(|n| i32::from(*n)).collect();
-            *ints = Repr::Ints32(wide);
-            return insert_int(ints, n);
-        }
-        Repr::Ints32(v) if i32::try_from(n).is_err() => {
-            let wide = v.iter().map(|n| i64::from(*n)).collect();
-            *ints = Repr::Ints64(wide);
-            return insert_int(ints, n);
-        }
-        _ => {}
-    }
-    let Err(at) = find(ints, n) else { return false };
-    match ints {
-        Repr::Ints16(v) => v.insert(at, n as i16),
-        Repr::Ints32(v) => v.insert(at, n as i32),
-        Repr::Ints64(v) => v.insert(at, n),
-        _ => {}
-    }
-    true
+fn text_of(n: i64) -> Vec<u8> {
+    let mut text = Vec::with_capacity(20);
+    push_i64(&mut text, n);
+    text
 }
 
 #[cfg(test)]

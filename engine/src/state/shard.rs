@@ -16,7 +16,7 @@ use proto::{EffectId, Frontier, Hlc};
 
 use super::access::{self, Lfu};
 use super::table::{Entry, EntryPtr, Table};
-use super::value::{Kind, Value};
+use super::value::{Kind, Value, ValueMut};
 use super::waiters::{Waiter, Waiters, Woken};
 use super::watch::Watchers;
 use crate::effect::lists::ElementId;
@@ -682,7 +682,7 @@ impl Shard {
     fn purge_fields(&mut self, db: u32, hash: u64, key: &[u8], now_ms: u64, world: &World<'_>) -> usize {
         let closed_ms = if world.solo { now_ms } else { now_ms.min(world.closed_ms) };
         let Some(mut entry) = self.find(db, hash, key).filter(|entry| !entry.windowed()) else { return 0 };
-        let Some(Value::Hash(hash)) = entry.boxed_mut() else { return 0 };
+        let Some(ValueMut::Hash(hash)) = entry.value_mut() else { return 0 };
         let gone = hash.purge(closed_ms, FIELDS_STEP);
         self.stats.expired_fields += gone as u64;
         gone
@@ -846,6 +846,8 @@ fn is_due(entry: &Entry<'_>, ms: u64) -> bool {
 fn value_len(op: &Op<'_>) -> usize {
     match op {
         Op::Assign { payload: Payload::String(bytes), .. } | Op::Append(bytes) => bytes.len(),
+        // A word, with room for an expiry before it.
+        Op::Assign { .. } => 8,
         Op::Delta(_) => 8,
         _ => 0,
     }

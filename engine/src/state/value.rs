@@ -52,6 +52,17 @@ pub enum Value {
     Stream(StreamValue),
 }
 
+/// A value to change in place.
+#[derive(Debug)]
+pub enum ValueMut<'a> {
+    String(&'a mut Vec<u8>),
+    Set(&'a mut SetValue),
+    Hash(&'a mut HashValue),
+    ZSet(&'a mut ZSetValue),
+    List(&'a mut ListValue),
+    Stream(&'a mut StreamValue),
+}
+
 /// A borrowed value.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ValueRef<'a> {
@@ -103,6 +114,17 @@ impl Value {
         }
     }
 
+    pub fn as_mut(&mut self) -> ValueMut<'_> {
+        match self {
+            Value::String(bytes) => ValueMut::String(bytes),
+            Value::Set(set) => ValueMut::Set(set),
+            Value::Hash(hash) => ValueMut::Hash(hash),
+            Value::ZSet(zset) => ValueMut::ZSet(zset),
+            Value::List(list) => ValueMut::List(list),
+            Value::Stream(stream) => ValueMut::Stream(stream),
+        }
+    }
+
     /// As [`ValueRef::is_empty_collection`].
     pub fn is_empty_collection(&self) -> bool {
         self.as_ref().is_empty_collection()
@@ -110,13 +132,7 @@ impl Value {
 
     /// Has reads see the value as of a moment. False when nothing is left of it then.
     pub fn show_at(&mut self, now_ms: u64) -> bool {
-        match self {
-            Value::Hash(hash) => {
-                hash.set_now(now_ms);
-                !hash.is_empty()
-            }
-            _ => true,
-        }
+        self.as_mut().show_at(now_ms)
     }
 
     /// One element of a collection; `None` of a string.
@@ -126,26 +142,11 @@ impl Value {
 
     /// Sets one element of a collection of the item's kind.
     pub fn put_item(&mut self, member: &[u8], item: &Item) {
-        match (self, item) {
-            (Value::Set(set), Item::Member) => _ = set.insert(member),
-            (Value::Hash(hash), Item::Field(value, end)) => {
-                hash.put(member, value);
-                hash.set_end(member, *end);
-            }
-            (Value::ZSet(zset), Item::Score(score)) => _ = zset.put(member, *score),
-            (Value::Stream(stream), Item::Stream(part)) => stream.put_part(member, part),
-            _ => {}
-        }
+        self.as_mut().put_item(member, item);
     }
 
     pub fn remove_item(&mut self, member: &[u8]) {
-        match self {
-            Value::String(_) | Value::List(_) => {}
-            Value::Set(set) => _ = set.remove(member),
-            Value::Hash(hash) => _ = hash.remove(member),
-            Value::ZSet(zset) => _ = zset.remove(member),
-            Value::Stream(stream) => stream.remove_part(member),
-        }
+        self.as_mut().remove_item(member);
     }
 
     /// Removes the elements of a span, of a stream.
@@ -172,6 +173,64 @@ impl Value {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl ValueMut<'_> {
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            ValueMut::String(bytes) => ValueRef::String(bytes),
+            ValueMut::Set(set) => ValueRef::Set(set),
+            ValueMut::Hash(hash) => ValueRef::Hash(hash),
+            ValueMut::ZSet(zset) => ValueRef::ZSet(zset),
+            ValueMut::List(list) => ValueRef::List(list),
+            ValueMut::Stream(stream) => ValueRef::Stream(stream),
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.as_ref().kind()
+    }
+
+    /// One element of a collection; `None` of a string.
+    pub fn item(&self, member: &[u8]) -> Option<Item> {
+        self.as_ref().item(member)
+    }
+
+    /// Has reads see the value as of a moment. False when nothing is left of it then.
+    #[inline]
+    pub fn show_at(&mut self, now_ms: u64) -> bool {
+        match self {
+            ValueMut::Hash(hash) if hash.knows_ends() => {
+                hash.set_now(now_ms);
+                !hash.is_empty()
+            }
+            _ => true,
+        }
+    }
+
+    /// Sets one element of a collection of the item's kind.
+    pub fn put_item(&mut self, member: &[u8], item: &Item) {
+        match (self, item) {
+            (ValueMut::Set(set), Item::Member) => _ = set.insert(member),
+            (ValueMut::Hash(hash), Item::Field(value, end)) => {
+                hash.put(member, value);
+                hash.set_end(member, *end);
+            }
+            (ValueMut::ZSet(zset), Item::Score(score)) => _ = zset.put(member, *score),
+            (ValueMut::Stream(stream), Item::Stream(part)) => stream.put_part(member, part),
+            _ => {}
+        }
+    }
+
+    pub fn remove_item(&mut self, member: &[u8]) {
+        match self {
+            ValueMut::String(_) | ValueMut::List(_) => {}
+            ValueMut::Set(set) => _ = set.remove(member),
+            ValueMut::Hash(hash) => _ = hash.remove(member),
+            ValueMut::ZSet(zset) => _ = zset.remove(member),
+            ValueMut::Stream(stream) => stream.remove_part(member),
+        }
     }
 }
 

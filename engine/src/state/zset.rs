@@ -1,16 +1,18 @@
 //! A sorted set's members with their scores, compact while small.
 //!
 //! Few short members are packed bytes in order; others a table from member to score beside a counting tree in order. Members
-//! are shared by both. As in Redis, a sorted set that left the packed form does not go back.
+//! are shared by both. What Redis would call its encoding is kept apart: as there, a sorted set that left the packed one does not
+//! go back.
+
+mod scores;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use proto::varint;
-
+use self::scores::Scores;
+use super::handle::{Form, FormMut, Handle};
 use super::hash_table::{HashTable, Record};
 use super::limits;
-use super::packed::same;
 use super::ranked::{Ranked, Scored, order};
 
 impl Record for Scored {
@@ -27,27 +29,14 @@ impl Record for Scored {
 struct Big {
     scores: HashTable<Scored>,
     order: Ranked,
-}
-
-#[derive(Clone, Debug)]
-enum Repr {
-    /// (length varint, member, score) after another, in order.
-    Packed {
-        bytes: Vec<u8>,
-        count: u32,
-    },
-    Big(Box<Big>),
+    /// Redis would have them packed.
+    listpack: bool,
 }
 
 /// Distinct members, each with a score that is a number.
-#[derive(Clone, Debug)]
-pub struct ZSetValue(Repr);
-
-impl Default for ZSetValue {
-    fn default() -> Self {
-        ZSetValue(Repr::Packed { bytes: Vec::new(), count: 0 })
-    }
-}
+#[derive(Clone, Debug, Default)]
+#[repr(transparent)]
+pub struct ZSetValue(Handle<Big>);
 
 impl PartialEq for ZSetValue {
     fn eq(&self, other: &Self) -> bool {
@@ -57,53 +46,6 @@ impl PartialEq for ZSetValue {
     }
 }
 
-/// A score, short where it is a small integer (-0 is 0, as in Redis' packed form): its width (1, 2, 4 bytes; 8 for any double), then the bytes.
-fn put_score(out: &mut Vec<u8>, score: f64) {
-    let whole = score as i32;
-    if f64::from(whole) != score {
-        out.push(8);
-        out.extend_from_slice(&score.to_le_bytes());
-    } else if let Ok(small) = i8::try_from(whole) {
-        out.push(1);
-        out.push(small as u8);
-    } else if let Ok(short) = i16::try_from(whole) {
-        out.push(2);
-        out.extend_from_slice(&short.to_le_bytes());
-    } else {
-        out.push(4);
-        out.extend_from_slice(&whole.to_le_bytes());
-    }
-}
-
-fn take_score(input: &mut &[u8]) -> Option<f64> {
-    let (width, rest) = input.split_first()?;
-    let (bytes, rest) = rest.split_at_checked(usize::from(*width))?;
-    *input = rest;
-    Some(match *bytes {
-        [a] => f64::from(a as i8),
-        [a, b] => f64::from(i16::from_le_bytes([a, b])),
-        [a, b, c, d] => f64::from(i32::from_le_bytes([a, b, c, d])),
-        _ => f64::from_le_bytes(bytes.try_into().ok()?),
-    })
-}
-
-struct Found<'a> {
-    member: &'a [u8],
-    score: f64,
-    at: usize,
-    end: usize,
-}
-
-fn packed(bytes: &[u8]) -> impl Iterator<Item = Found<'_>> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let at = bytes.len() - rest.len();
-        let member = varint::take_bytes(&mut rest)?;
-        let score = take_score(&mut rest)?;
-        Some(Found { member, score, at, end: bytes.len() - rest.len() })
-    })
-}
-
 impl ZSetValue {
     pub fn from_scores<'a>(scores: impl Iterator<Item = (f64, &'a [u8])>) -> Self {
         let mut zset = ZSetValue::default();
@@ -111,10 +53,11 @@ impl ZSetValue {
         zset
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
-        match &self.0 {
-            Repr::Packed { count, .. } => *count as usize,
-            Repr::Big(big) => big.scores.len(),
+        match self.0.form() {
+            Form::Packed(packed) => packed.count(),
+            Form::Grown(big) => big.scores.len(),
         }
     }
 
@@ -124,28 +67,40 @@ impl ZSetValue {
 
     /// What OBJECT ENCODING of Redis 7.0 says.
     pub fn encoding(&self) -> &'static str {
-        match &self.0 {
-            Repr::Packed { .. } => "listpack",
-            Repr::Big(_) => "skiplist",
+        if self.is_listpack() { "listpack" } else { "skiplist" }
+    }
+
+    fn is_listpack(&self) -> bool {
+        match self.0.form() {
+            Form::Packed(packed) => !packed.is_marked(),
+            Form::Grown(big) => big.listpack,
         }
     }
 
     /// Bytes out of line, in blocks of the allocator; members by the mean of `samples` of them (0 = all).
     pub fn heap_bytes(&self, samples: usize, block: fn(usize) -> usize) -> usize {
-        match &self.0 {
-            Repr::Packed { bytes, .. } if bytes.capacity() == 0 => 0,
-            Repr::Packed { bytes, .. } => block(bytes.capacity()),
-            Repr::Big(big) => {
+        match self.0.form() {
+            Form::Packed(packed) => packed.heap_bytes(block),
+            Form::Grown(big) => {
                 let frame = block(size_of::<Big>()) + big.order.heap_bytes(block);
                 frame + big.scores.heap_bytes(samples, block)
             }
         }
     }
 
+    #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        match &self.0 {
-            Repr::Packed { bytes, .. } => packed(bytes).find(|p| same(p.member, member)).map(|p| p.score),
-            Repr::Big(big) => big.scores.find(member).map(|found| found.score),
+        match self.0.form() {
+            Form::Packed(packed) => Scores::find(packed, member).map(|found| found.score),
+            Form::Grown(big) => big.scores.find(member).map(|found| found.score),
+        }
+    }
+
+    /// A member's score may change soon, or one may be added: brings near what that looks at.
+    #[inline]
+    pub fn prefetch_order(&self) {
+        if let Form::Packed(packed) = self.0.form() {
+            Scores::prefetch_order(packed);
         }
     }
 
@@ -156,8 +111,11 @@ impl ZSetValue {
     /// Sets a member's score. True when the member was not there.
     pub fn put(&mut self, member: &[u8], score: f64) -> bool {
         debug_assert!(!score.is_nan());
-        match &mut self.0 {
-            Repr::Big(big) => {
+        let long = member.len() > limits::ZSET_BYTES.get();
+        match self.0.form_mut() {
+            FormMut::Grown(big) => {
+                big.listpack &= !long;
+                let score = if big.listpack { score + 0.0 } else { score };
                 if let Some(found) = big.scores.find_mut(member) {
                     if found.score.to_bits() != score.to_bits() {
                         big.order.remove(found.score, member);
@@ -169,83 +127,62 @@ impl ZSetValue {
                 let member: Arc<[u8]> = member.into();
                 big.order.insert(score, member.clone());
                 big.scores.insert_new(Scored { score, member });
+                big.listpack &= big.scores.len() <= limits::ZSET_ENTRIES.get();
                 true
             }
-            Repr::Packed { bytes, count } => {
-                let mut known = None;
-                let mut place = None;
-                for found in packed(bytes) {
-                    if known.is_none() && same(found.member, member) {
-                        known = Some((found.at, found.end, found.score));
-                    } else if place.is_none() && order((found.score, found.member), (score, member)).is_gt() {
-                        place = Some(found.at);
-                    }
-                    if known.is_some() && place.is_some() {
-                        break;
-                    }
+            FormMut::Packed(packed) => {
+                let spot = Scores::find(packed, member).map(|found| found.spot());
+                let entries = packed.count() + 1;
+                let leaves = long || spot.is_none() && entries > limits::ZSET_ENTRIES.get();
+                // Redis' packed form knows no -0.
+                let score = if leaves || packed.is_marked() { score } else { score + 0.0 };
+                match spot {
+                    Some(spot) => Scores::set_score(packed, spot, member, score),
+                    None if Scores::fits(packed, member) => Scores::insert(packed, member, score),
+                    None => return self.widen().put(member, score),
                 }
-                let too_many = known.is_none() && *count as usize >= limits::ZSET_ENTRIES.get();
-                if too_many || member.len() > limits::ZSET_BYTES.get() {
-                    return self.widen().put(member, score);
+                if leaves {
+                    packed.mark();
                 }
-                let mut at = place.unwrap_or(bytes.len());
-                if let Some((from, to, old)) = known {
-                    if old.to_bits() == score.to_bits() {
-                        return false;
-                    }
-                    bytes.drain(from..to);
-                    *count -= 1;
-                    if at >= to {
-                        at -= to - from;
-                    }
-                }
-                let mut new = Vec::with_capacity(member.len() + 12);
-                varint::put_bytes(&mut new, member);
-                put_score(&mut new, score);
-                bytes.reserve_exact(new.len());
-                bytes.splice(at..at, new);
-                *count += 1;
-                known.is_none()
+                spot.is_none()
             }
         }
     }
 
     /// True when it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        match &mut self.0 {
-            Repr::Big(big) => match big.scores.remove(member) {
+        match self.0.form_mut() {
+            FormMut::Grown(big) => match big.scores.remove(member) {
                 Some(found) => {
                     big.order.remove(found.score, member);
                     true
                 }
                 None => false,
             },
-            Repr::Packed { bytes, count } => {
-                let Some(found) = packed(bytes).find(|p| same(p.member, member)) else { return false };
-                let (from, to) = (found.at, found.end);
-                bytes.drain(from..to);
-                *count -= 1;
+            FormMut::Packed(packed) => {
+                let Some(spot) = Scores::find(packed, member).map(|found| found.spot()) else { return false };
+                Scores::remove(packed, spot);
                 true
             }
         }
     }
 
     fn widen(&mut self) -> &mut Self {
-        let mut big = Box::new(Big::default());
+        let mut big = Big { listpack: self.is_listpack(), ..Big::default() };
         self.walk(0, self.len(), false, &mut |member, score| {
             let member: Arc<[u8]> = member.into();
             big.order.insert(score, member.clone());
             big.scores.insert_new(Scored { score, member });
         });
-        self.0 = Repr::Big(big);
+        self.0.grow(big);
         self
     }
 
     /// How many members lie before the first that `before(score, member)` denies; `before` holds for a beginning of the order.
     pub fn partition(&self, before: &dyn Fn(f64, &[u8]) -> bool) -> usize {
-        match &self.0 {
-            Repr::Packed { bytes, .. } => packed(bytes).take_while(|p| before(p.score, p.member)).count(),
-            Repr::Big(big) => big.order.partition(before),
+        match self.0.form() {
+            Form::Packed(packed) => Scores::partition(packed, before),
+            Form::Grown(big) => big.order.partition(before),
         }
     }
 
@@ -257,13 +194,15 @@ impl ZSetValue {
 
     /// Visits `take` members from a place on, counted from the end and backwards with `reverse`.
     pub fn walk(&self, from: usize, take: usize, reverse: bool, visit: &mut dyn FnMut(&[u8], f64)) {
-        match &self.0 {
-            Repr::Big(big) => big.order.walk(from, take, reverse, &mut |score, member| visit(member, score)),
-            Repr::Packed { bytes, .. } if !reverse => {
-                packed(bytes).skip(from).take(take).for_each(|p| visit(p.member, p.score));
+        match self.0.form() {
+            Form::Grown(big) => {
+                big.order.walk(from, take, reverse, &mut |score, member| visit(member, score))
             }
-            Repr::Packed { bytes, .. } => {
-                let all: Vec<Found<'_>> = packed(bytes).collect();
+            Form::Packed(packed) if !reverse => {
+                Scores::iter(packed).skip(from).take(take).for_each(|p| visit(p.member, p.score));
+            }
+            Form::Packed(packed) => {
+                let all: Vec<_> = Scores::iter(packed).collect();
                 all.iter().rev().skip(from).take(take).for_each(|p| visit(p.member, p.score));
             }
         }
@@ -283,11 +222,11 @@ impl ZSetValue {
 
     /// A member at random with its score; `random` gives fresh numbers.
     pub fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<(Cow<'_, [u8]>, f64)> {
-        match &self.0 {
-            Repr::Big(big) => big.scores.random(random).map(|s| (Cow::Borrowed(&*s.member), s.score)),
-            Repr::Packed { count: 0, .. } => None,
-            Repr::Packed { bytes, count } => {
-                let found = packed(bytes).nth((random() % u64::from(*count)) as usize)?;
+        match self.0.form() {
+            Form::Grown(big) => big.scores.random(random).map(|s| (Cow::Borrowed(&*s.member), s.score)),
+            Form::Packed(packed) if packed.count() == 0 => None,
+            Form::Packed(packed) => {
+                let found = Scores::iter(packed).nth((random() % packed.count() as u64) as usize)?;
                 Some((Cow::Borrowed(found.member), found.score))
             }
         }
@@ -295,10 +234,10 @@ impl ZSetValue {
 
     /// As [`super::set::SetValue::scan`].
     pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], f64)) -> u64 {
-        match &self.0 {
-            Repr::Big(big) => big.scores.scan(cursor, count, &mut |s| visit(&s.member, s.score)),
-            Repr::Packed { bytes, .. } => {
-                packed(bytes).for_each(|p| visit(p.member, p.score));
+        match self.0.form() {
+            Form::Grown(big) => big.scores.scan(cursor, count, &mut |s| visit(&s.member, s.score)),
+            Form::Packed(packed) => {
+                Scores::iter(packed).for_each(|p| visit(p.member, p.score));
                 0
             }
         }
@@ -349,18 +288,6 @@ mod tests {
                     assert_eq!(zset.partition(&|score, _| score < 10.0), below);
                 }
             }
-        }
-    }
-
-    #[test]
-    fn scores_keep_every_bit_but_the_sign_of_zero() {
-        let scores = [0.0, 1.0, -128.0, 128.0, 40_000.0, -3e9, 0.1, f64::INFINITY, f64::MAX, 2147483648.0];
-        for score in scores {
-            let mut bytes = Vec::new();
-            put_score(&mut bytes, score);
-            let mut input = &bytes[..];
-            assert_eq!(take_score(&mut input).map(f64::to_bits), Some(score.to_bits()));
-            assert!(input.is_empty());
         }
     }
 }

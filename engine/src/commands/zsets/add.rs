@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 use proto::resp::Replies;
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::commands::args::is;
@@ -9,6 +10,9 @@ use crate::core::{Key, Unit};
 use crate::effect::{Op, ScoreOp, Scores};
 use crate::number::parse_f64;
 use crate::refusal::Refusal;
+
+/// Pairs of most commands: no more are kept without memory of their own.
+const PAIRS: usize = 4;
 
 /// What ZADD and GEOADD may be told.
 #[derive(Clone, Copy, Default)]
@@ -77,8 +81,11 @@ fn add(
     // With peers a score that stays renews a member that a concurrent remove may cancel; alone it would be a no-op.
     let renews = !unit.is_alone();
     let zset = unit.zset(key)?;
+    if let Some(zset) = zset {
+        zset.prefetch_order();
+    }
     let mut sums = Sums::default();
-    let mut emitted: Vec<(f64, &[u8])> = Vec::with_capacity(pairs.len());
+    let mut emitted: SmallVec<[(f64, &[u8]); PAIRS]> = SmallVec::with_capacity(pairs.len());
     // Members named before: where they are in `emitted`, and their score by now.
     let mut named: HashMap<&[u8], (Option<usize>, Option<f64>), Xxh3DefaultBuilder> = HashMap::default();
     for (by, member) in pairs {
@@ -158,7 +165,7 @@ pub fn zadd(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Res
     if o.increment && rest.len() > 2 {
         return Err(Refusal::Text("ERR INCR option supports a single increment-element pair"));
     }
-    let mut pairs = Vec::with_capacity(rest.len() / 2);
+    let mut pairs = SmallVec::<[(f64, &[u8]); PAIRS]>::with_capacity(rest.len() / 2);
     for pair in rest.chunks_exact(2) {
         pairs.push((parse_f64(pair[0]).ok_or(Refusal::NotFloat)?, pair[1]));
     }

@@ -48,10 +48,10 @@ impl Window {
         let saw_all = self.causal.saw_all();
         let lapsed = self.lapsed.as_deref().filter(|_| kind == Kind::Hash);
         let is_late = |field: &[u8]| lapsed.and_then(|l| l.get(field)).is_some_and(|ms| meta.hlc.ms() < *ms);
-        let Some(visible) = entry.boxed_mut() else { return };
+        let Some(mut visible) = entry.value_mut() else { return };
         let held = self.elements.make(kind);
         if let Some(span) = span {
-            streams::take_span(held, visible, meta, span, root_seen);
+            streams::take_span(held, &mut visible, meta, span, root_seen);
         }
         elements::each_change(op, meta.hlc, &mut |member, change| match change {
             Change::Write(_) if is_late(member) => {}
@@ -73,7 +73,7 @@ impl Window {
                     element.write(meta, write);
                     now = element.shown(root);
                 }
-                elements::show(visible, member, now);
+                elements::show(&mut visible, member, now);
             }
             Change::Remove => {
                 let Some(element) = held.get_mut(member) else {
@@ -86,7 +86,7 @@ impl Window {
                 if root_seen {
                     element.below = None;
                 }
-                elements::show(visible, member, element.shown(root));
+                elements::show(&mut visible, member, element.shown(root));
                 if element.writes.is_empty() {
                     held.remove(member);
                 }
@@ -99,7 +99,7 @@ impl Window {
                     return;
                 };
                 element.take(meta, root, ms);
-                elements::show(visible, member, element.shown(root));
+                elements::show(&mut visible, member, element.shown(root));
                 if element.writes.is_empty() {
                     held.remove(member);
                 }
@@ -167,14 +167,14 @@ impl Window {
         let root = winner.map(|i| &self.roots[i].meta);
         let source = self.source(winner, 0).filter(|source| source.kind() == kind);
         let held = self.elements.of(kind);
-        let Some(visible) = entry.boxed_mut() else { return };
+        let Some(mut visible) = entry.value_mut() else { return };
         elements::each_change(op, hlc, &mut |member, _| {
             let below = source.and_then(|source| source.item(member));
             let item = match held.and_then(|held| held.get(member)) {
                 Some(element) => element.over(below, root, 0),
                 None => below,
             };
-            elements::show(visible, member, item);
+            elements::show(&mut visible, member, item);
         });
         drop_if_empty(entry);
     }

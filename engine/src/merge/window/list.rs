@@ -11,7 +11,7 @@ use crate::merge::causal::Meta;
 use crate::merge::list::{ListWindow, Lost};
 use crate::state::list::ListValue;
 use crate::state::table::Entry;
-use crate::state::value::{Kind, Value, ValueRef};
+use crate::state::value::{Kind, Value, ValueMut, ValueRef};
 
 impl Window {
     /// Folds an effect on elements; `late`: they belong to a life that ended.
@@ -44,8 +44,8 @@ impl Window {
         }
         let mut list = self.list.take().unwrap_or_else(|| Box::new(ListWindow::open(entry)));
         list.note(meta.id);
-        match entry.boxed_mut() {
-            Some(Value::List(doc)) if !list.is_apart() => fold(&mut list, doc),
+        match entry.value_mut() {
+            Some(ValueMut::List(doc)) if !list.is_apart() => fold(&mut list, doc),
             _ => {
                 list.reclaim(entry);
                 if let Some(mut doc) = list.take_doc() {
@@ -67,8 +67,8 @@ impl Window {
             None => self.expiry_in_force(0),
         };
         let Some(list) = &mut self.list else { return };
-        match entry.boxed_mut() {
-            Some(Value::List(doc)) if doc.is_empty() => list.reclaim(entry),
+        match entry.value_mut() {
+            Some(ValueMut::List(doc)) if doc.is_empty() => list.reclaim(entry),
             Some(_) => {}
             None if list.any_live() => {
                 let shown = list.take_doc().unwrap_or_default();
@@ -122,7 +122,7 @@ impl Window {
 
     /// Everything is stable: what was kept for others goes.
     pub(crate) fn settle_list(entry: &mut Entry<'_>) {
-        if let Some(Value::List(doc)) = entry.boxed_mut() {
+        if let Some(ValueMut::List(doc)) = entry.value_mut() {
             doc.purge(None);
         }
     }
@@ -134,8 +134,8 @@ impl Window {
             return;
         }
         let Some(list) = &mut self.list else { return };
-        match entry.boxed_mut() {
-            Some(Value::List(doc)) if !list.is_apart() => list.prune(doc, stable),
+        match entry.value_mut() {
+            Some(ValueMut::List(doc)) if !list.is_apart() => list.prune(doc, stable),
             _ => {
                 if let Some(mut doc) = list.take_doc() {
                     list.prune(&mut doc, stable);

@@ -1,13 +1,17 @@
 //! Fields with values, compact while small.
 //!
 //! Few short fields are packed bytes in order of arrival; others an open-addressing table in hash order, one allocation for a
-//! field with its value. As in Redis, a hash that left the packed form does not go back.
+//! field with its value. What Redis would call its encoding is kept apart: as there, a hash that left the packed one does not go
+//! back.
 
 use proto::varint;
 
+use crate::state::handle::{Form, FormMut, Handle};
 use crate::state::hash_table::{HashTable, Record};
 use crate::state::limits;
-use crate::state::packed::same;
+use crate::state::packed::Names;
+
+type Pairs = Names<true>;
 
 /// A field and its value in one allocation: field length varint, field, value.
 #[derive(Clone, Debug)]
@@ -49,121 +53,118 @@ impl Record for Pair {
     }
 }
 
+/// Fields that are many or long.
 #[derive(Clone, Debug)]
-enum Repr {
-    /// Field, value, field, value, …: each a length varint and the bytes.
-    Packed {
-        bytes: Vec<u8>,
-        count: u32,
-    },
-    Table(Box<HashTable<Pair>>),
+pub struct Wide {
+    table: HashTable<Pair>,
+    /// Redis would have them packed.
+    listpack: bool,
 }
 
 /// Distinct fields, each with a value.
-#[derive(Clone, Debug)]
-pub struct FieldValues(Repr);
-
-impl Default for FieldValues {
-    fn default() -> Self {
-        FieldValues(Repr::Packed { bytes: Vec::new(), count: 0 })
-    }
-}
+pub(super) type FieldValues = Handle<Wide>;
 
 impl FieldValues {
+    #[inline]
     pub fn len(&self) -> usize {
-        match &self.0 {
-            Repr::Packed { count, .. } => *count as usize,
-            Repr::Table(table) => table.len(),
+        match self.form() {
+            Form::Packed(packed) => packed.count(),
+            Form::Grown(wide) => wide.table.len(),
         }
     }
 
-    pub fn is_packed(&self) -> bool {
-        matches!(self.0, Repr::Packed { .. })
+    /// Redis would have them packed.
+    pub fn is_listpack(&self) -> bool {
+        match self.form() {
+            Form::Packed(packed) => !packed.is_marked(),
+            Form::Grown(wide) => wide.listpack,
+        }
     }
 
     /// Bytes out of line, in blocks of the allocator; fields of a table by the mean of `samples` of them (0 = all).
     pub fn heap_bytes(&self, samples: usize, block: fn(usize) -> usize) -> usize {
-        match &self.0 {
-            Repr::Packed { bytes, .. } if bytes.capacity() == 0 => 0,
-            Repr::Packed { bytes, .. } => block(bytes.capacity()),
-            Repr::Table(table) => block(size_of::<HashTable<Pair>>()) + table.heap_bytes(samples, block),
+        match self.form() {
+            Form::Packed(packed) => packed.heap_bytes(block),
+            Form::Grown(wide) => block(size_of::<Wide>()) + wide.table.heap_bytes(samples, block),
         }
     }
 
+    #[inline]
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
-        match &self.0 {
-            Repr::Packed { bytes, .. } => packed(bytes).find(|p| same(p.field, field)).map(|p| p.value),
-            Repr::Table(table) => table.find(field).map(|pair| pair.split().1),
+        match self.form() {
+            Form::Packed(packed) => Pairs::find(packed, field).map(|found| found.value),
+            Form::Grown(wide) => wide.table.find(field).map(|pair| pair.split().1),
         }
     }
 
     /// Sets a field. True when it was not there.
     pub fn put(&mut self, field: &[u8], value: &[u8]) -> bool {
-        match &mut self.0 {
-            Repr::Table(table) => {
-                if let Some(pair) = table.find_mut(field) {
+        self.put_within(field, value, limits::HASH_ENTRIES.get(), limits::HASH_BYTES.get())
+    }
+
+    /// As [`FieldValues::put`]: Redis packs so many fields, and so many bytes of a field or a value.
+    fn put_within(&mut self, field: &[u8], value: &[u8], entries_max: usize, bytes_max: usize) -> bool {
+        let long = field.len() > bytes_max || value.len() > bytes_max;
+        match self.form_mut() {
+            FormMut::Grown(wide) => {
+                wide.listpack &= !long;
+                if let Some(pair) = wide.table.find_mut(field) {
                     pair.set(value);
                     return false;
                 }
-                table.insert_new(Pair::new(field, value));
+                wide.table.insert_new(Pair::new(field, value));
+                wide.listpack &= wide.table.len() <= entries_max;
                 true
             }
-            Repr::Packed { bytes, count } => {
-                let longest = limits::HASH_BYTES.get();
-                if field.len() > longest || value.len() > longest {
-                    return self.widen().put(field, value);
-                }
-                let found = packed(bytes).find(|p| same(p.field, field));
-                if let Some((from, to, len)) = found.map(|p| (p.value_at, p.end, p.value.len())) {
-                    if len == value.len() {
-                        bytes[to - value.len()..to].copy_from_slice(value);
-                    } else {
-                        let mut new = Vec::with_capacity(value.len() + 2);
-                        varint::put_bytes(&mut new, value);
-                        bytes.reserve_exact(new.len().saturating_sub(to - from));
-                        bytes.splice(from..to, new);
+            FormMut::Packed(packed) => {
+                let spot = Pairs::find(packed, field).map(|found| found.spot());
+                let entries = packed.count() + usize::from(spot.is_none());
+                // Redis has them packed, and in order, as long as these limits say.
+                let leaves = long || entries > entries_max || packed.is_marked();
+                let stays =
+                    Pairs::is_small(packed, field, value) || !leaves && Pairs::fits(packed, field, value);
+                match spot {
+                    _ if !stays => {
+                        if leaves {
+                            packed.mark();
+                        }
+                        return self.widen().put_within(field, value, entries_max, bytes_max);
                     }
-                    return false;
+                    Some(spot) => Pairs::set_value(packed, spot, value),
+                    None => Pairs::push(packed, field, value),
                 }
-                if *count as usize >= limits::HASH_ENTRIES.get() {
-                    return self.widen().put(field, value);
+                if leaves {
+                    packed.mark();
                 }
-                let size = |part: &[u8]| part.len() + if part.len() < 0x80 { 1 } else { 5 };
-                bytes.reserve_exact(size(field) + size(value));
-                varint::put_bytes(bytes, field);
-                varint::put_bytes(bytes, value);
-                *count += 1;
-                true
+                spot.is_none()
             }
         }
     }
 
     /// True when it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
-        match &mut self.0 {
-            Repr::Table(table) => table.remove(field).is_some(),
-            Repr::Packed { bytes, count } => {
-                let Some(found) = packed(bytes).find(|p| same(p.field, field)) else { return false };
-                let (from, to) = (found.at, found.end);
-                bytes.drain(from..to);
-                *count -= 1;
+        match self.form_mut() {
+            FormMut::Grown(wide) => wide.table.remove(field).is_some(),
+            FormMut::Packed(packed) => {
+                let Some(spot) = Pairs::find(packed, field).map(|found| found.spot()) else { return false };
+                Pairs::remove(packed, spot);
                 true
             }
         }
     }
 
     fn widen(&mut self) -> &mut Self {
-        let mut table = Box::new(HashTable::default());
-        self.for_each(|field, value| table.insert_new(Pair::new(field, value)));
-        self.0 = Repr::Table(table);
+        let mut wide = Wide { table: HashTable::default(), listpack: self.is_listpack() };
+        self.for_each(|field, value| wide.table.insert_new(Pair::new(field, value)));
+        self.grow(wide);
         self
     }
 
     /// Every field with its value, in the order in which the hash keeps them.
     pub fn for_each<'a>(&'a self, mut visit: impl FnMut(&'a [u8], &'a [u8])) {
-        match &self.0 {
-            Repr::Packed { bytes, .. } => packed(bytes).for_each(|p| visit(p.field, p.value)),
-            Repr::Table(table) => table.iter().for_each(|pair| {
+        match self.form() {
+            Form::Packed(packed) => Pairs::iter(packed).for_each(|found| visit(found.name, found.value)),
+            Form::Grown(wide) => wide.table.iter().for_each(|pair| {
                 let (field, value) = pair.split();
                 visit(field, value);
             }),
@@ -172,48 +173,29 @@ impl FieldValues {
 
     /// A field at random with its value; `random` gives fresh numbers.
     pub fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<(&[u8], &[u8])> {
-        match &self.0 {
-            Repr::Table(table) => table.random(random).map(Pair::split),
-            Repr::Packed { count: 0, .. } => None,
-            Repr::Packed { bytes, count } => {
-                packed(bytes).nth((random() % u64::from(*count)) as usize).map(|p| (p.field, p.value))
+        match self.form() {
+            Form::Grown(wide) => wide.table.random(random).map(Pair::split),
+            Form::Packed(packed) if packed.count() == 0 => None,
+            Form::Packed(packed) => {
+                let found = Pairs::nth(packed, (random() % packed.count() as u64) as usize)?;
+                Some((found.name, found.value))
             }
         }
     }
 
     /// As [`crate::state::set::SetValue::scan`].
     pub fn scan(&self, cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], &[u8])) -> u64 {
-        match &self.0 {
-            Repr::Table(table) => table.scan(cursor, count, &mut |pair| {
+        match self.form() {
+            Form::Grown(wide) => wide.table.scan(cursor, count, &mut |pair| {
                 let (field, value) = pair.split();
                 visit(field, value);
             }),
-            Repr::Packed { bytes, .. } => {
-                packed(bytes).for_each(|p| visit(p.field, p.value));
+            Form::Packed(packed) => {
+                Pairs::iter(packed).for_each(|found| visit(found.name, found.value));
                 0
             }
         }
     }
-}
-
-struct Found<'a> {
-    field: &'a [u8],
-    value: &'a [u8],
-    /// Where the field's length begins, the value's, and the end of both.
-    at: usize,
-    value_at: usize,
-    end: usize,
-}
-
-fn packed(bytes: &[u8]) -> impl Iterator<Item = Found<'_>> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let at = bytes.len() - rest.len();
-        let field = varint::take_bytes(&mut rest)?;
-        let value_at = bytes.len() - rest.len();
-        let value = varint::take_bytes(&mut rest)?;
-        Some(Found { field, value, at, value_at, end: bytes.len() - rest.len() })
-    })
 }
 
 #[cfg(test)]
@@ -243,19 +225,37 @@ mod tests {
             let mut all = BTreeMap::new();
             hash.for_each(|f, v| _ = all.insert(f.to_vec(), v.to_vec()));
             assert_eq!(all, model);
-            assert_eq!(hash.is_packed(), kind == 0);
+            assert_eq!(hash.is_listpack(), kind == 0);
         }
+    }
+
+    #[test]
+    fn what_redis_has_packed_keeps_its_order_however_long() {
+        let mut hash = FieldValues::default();
+        let long = [b'v'; 5000];
+        let fields: Vec<Vec<u8>> = (0..600).rev().map(|n| format!("f{n}").into_bytes()).collect();
+        for field in &fields {
+            assert!(hash.put_within(field, &long[..field.len() * 1000], 1_000_000, 1_000_000));
+        }
+        let mut seen = Vec::new();
+        hash.for_each(|field, value| {
+            assert_eq!(value.len(), field.len() * 1000);
+            seen.push(field.to_vec());
+        });
+        assert_eq!((seen, hash.is_listpack()), (fields, true));
+        assert!(hash.put(b"one more", b""));
+        assert!(!hash.is_listpack() && matches!(hash.form(), Form::Grown(_)));
     }
 
     #[test]
     fn long_values_and_many_fields_leave_the_packed_form() {
         let mut hash = FieldValues::default();
         (0..512).for_each(|n| _ = hash.put(n.to_string().as_bytes(), &[b'v'; 64]));
-        assert!(hash.is_packed());
+        assert!(hash.is_listpack());
         hash.put(b"x", b"");
-        assert!(!hash.is_packed());
+        assert!(!hash.is_listpack());
         let mut hash = FieldValues::default();
         hash.put(b"f", &[b'v'; 65]);
-        assert!(!hash.is_packed());
+        assert!(!hash.is_listpack());
     }
 }

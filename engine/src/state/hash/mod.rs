@@ -8,8 +8,9 @@ mod ends;
 mod fields;
 
 use ends::Ends;
-use fields::FieldValues;
+use fields::{FieldValues, Wide};
 
+use super::handle::Either;
 use crate::effect::Expiry;
 
 #[derive(Clone, Debug)]
@@ -18,21 +19,10 @@ struct Ending {
     ends: Ends,
 }
 
-#[derive(Clone, Debug)]
-enum Repr {
-    Plain(FieldValues),
-    Ending(Box<Ending>),
-}
-
 /// Distinct fields, each with a value.
-#[derive(Clone, Debug)]
-pub struct HashValue(Repr);
-
-impl Default for HashValue {
-    fn default() -> Self {
-        HashValue(Repr::Plain(FieldValues::default()))
-    }
-}
+#[derive(Clone, Debug, Default)]
+#[repr(transparent)]
+pub struct HashValue(Either<Wide, Ending>);
 
 impl PartialEq for HashValue {
     fn eq(&self, other: &Self) -> bool {
@@ -53,17 +43,11 @@ impl HashValue {
     }
 
     fn fields(&self) -> &FieldValues {
-        match &self.0 {
-            Repr::Plain(fields) => fields,
-            Repr::Ending(ending) => &ending.fields,
-        }
+        self.0.get().unwrap_or_else(|ending| &ending.fields)
     }
 
     fn ends(&self) -> Option<&Ends> {
-        match &self.0 {
-            Repr::Plain(_) => None,
-            Repr::Ending(ending) => Some(&ending.ends),
-        }
+        self.0.get().err().map(|ending| &ending.ends)
     }
 
     fn hides(&self, field: &[u8]) -> bool {
@@ -73,7 +57,7 @@ impl HashValue {
     /// Reads see what has not ended at this moment.
     #[inline]
     pub fn set_now(&mut self, now_ms: u64) {
-        if let Repr::Ending(ending) = &mut self.0 {
+        if let Err(ending) = self.0.get_mut() {
             ending.ends.set_now(now_ms);
         }
     }
@@ -95,10 +79,10 @@ impl HashValue {
 
     /// What OBJECT ENCODING of Redis says.
     pub fn encoding(&self) -> &'static str {
-        match (&self.0, self.fields().is_packed()) {
-            (_, false) => "hashtable",
-            (Repr::Ending(ending), true) if ending.ends.len() > 0 => "listpackex",
-            (_, true) => "listpack",
+        match self.ends() {
+            _ if !self.fields().is_listpack() => "hashtable",
+            Some(ends) if ends.len() > 0 => "listpackex",
+            _ => "listpack",
         }
     }
 
@@ -130,7 +114,7 @@ impl HashValue {
 
     /// Some field has, or had, an end.
     pub fn knows_ends(&self) -> bool {
-        matches!(self.0, Repr::Ending(_))
+        self.0.get().is_err()
     }
 
     /// When the first field ends, ms.
@@ -146,9 +130,9 @@ impl HashValue {
 
     /// Sets a field, which then never ends. True when it was not there, hidden or not.
     pub fn put(&mut self, field: &[u8], value: &[u8]) -> bool {
-        match &mut self.0 {
-            Repr::Plain(fields) => fields.put(field, value),
-            Repr::Ending(ending) => {
+        match self.0.get_mut() {
+            Ok(fields) => fields.put(field, value),
+            Err(ending) => {
                 ending.ends.set(field, Expiry::NEVER);
                 ending.fields.put(field, value)
             }
@@ -169,21 +153,21 @@ impl HashValue {
     }
 
     fn learn_ends(&mut self) -> &mut Ends {
-        if let Repr::Plain(fields) = &mut self.0 {
+        if let Ok(fields) = self.0.get_mut() {
             let fields = std::mem::take(fields);
-            self.0 = Repr::Ending(Box::new(Ending { fields, ends: Ends::default() }));
+            self.0.set_beside(Ending { fields, ends: Ends::default() });
         }
-        match &mut self.0 {
-            Repr::Ending(ending) => &mut ending.ends,
-            Repr::Plain(_) => unreachable!("just changed"),
+        match self.0.get_mut() {
+            Err(ending) => &mut ending.ends,
+            Ok(_) => unreachable!("just changed"),
         }
     }
 
     /// True when it was there, hidden or not.
     pub fn remove(&mut self, field: &[u8]) -> bool {
-        match &mut self.0 {
-            Repr::Plain(fields) => fields.remove(field),
-            Repr::Ending(ending) => {
+        match self.0.get_mut() {
+            Ok(fields) => fields.remove(field),
+            Err(ending) => {
                 ending.ends.set(field, Expiry::NEVER);
                 ending.fields.remove(field)
             }
@@ -192,7 +176,7 @@ impl HashValue {
 
     /// Drops fields that ended by `ms`, at most so many. Returns how many.
     pub fn purge(&mut self, ms: u64, at_most: usize) -> usize {
-        let Repr::Ending(ending) = &mut self.0 else { return 0 };
+        let Err(ending) = self.0.get_mut() else { return 0 };
         let mut gone = 0;
         while gone < at_most
             && let Some(field) = ending.ends.take_first(ms)

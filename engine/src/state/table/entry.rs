@@ -1,8 +1,11 @@
 //! One key's memory: header, key and small value in one allocation that never moves.
 //!
 //! ```text
-//! tip u64 | meta u64 | [long key length u64] | key | room: [expiry u64] value, or pointer to Boxed
+//! tip u64 | meta u64 | [long key length u64] | key | room: [expiry u64] value, or address of a box
 //! ```
+//! The value of a set, a hash or a sorted set is one word of its own; it lies at the room's end, which is aligned, or in a [`Keeping`]
+//! box when there is no room for the expiry beside it.
+//!
 //! `tip` = origin index (16 bits) above seq (48). `meta`, low to high: value length 11, room in 8-byte units 8, key length 11
 //! (2047 = long), flags 6, kind 4, access 24 (see [`crate::state::access`]).
 //!
@@ -18,7 +21,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use crate::effect::Expiry;
 use crate::state::access::ACCESS_MASK;
 use crate::state::graveyard;
-use crate::state::value::{Kind, Value, ValueRef};
+use crate::state::handle::prefetch_word;
+use crate::state::hash::HashValue;
+use crate::state::set::SetValue;
+use crate::state::value::{Kind, Value, ValueMut, ValueRef};
+use crate::state::zset::ZSetValue;
 
 const HEADER: usize = 16;
 const UNIT: usize = 8;
@@ -35,7 +42,7 @@ const KIND_AT: u32 = 36;
 const KIND_MASK: u64 = 7;
 const ACCESS_AT: u32 = 40;
 
-/// Value (and expiry) live in a [`Boxed`], the room holds its address.
+/// Value (and expiry) live in a [`Boxed`] or a [`Keeping`], the room holds its address.
 const BOXED: u64 = 1 << FLAGS_AT;
 /// The room begins with an expiry, or the box has one.
 const EXPIRES: u64 = 2 << FLAGS_AT;
@@ -58,10 +65,28 @@ pub fn dead_bytes() -> u64 {
     DEAD_BYTES.load(Relaxed).max(0) as u64
 }
 
-/// Out-of-line value.
+/// Out-of-line value, not of a kind that is one word.
 struct Boxed {
     expiry: Expiry,
     value: Value,
+}
+
+/// A value of one word with an expiry that found no room beside it.
+struct Keeping {
+    expiry: Expiry,
+    word: Word,
+}
+
+/// Owns a set, a hash or a sorted set; the entry's kind says which.
+type Word = *mut u8;
+
+/// Values of this kind are one word.
+fn is_word(kind: Kind) -> bool {
+    const WORD: usize = size_of::<Word>();
+    const { assert!(size_of::<SetValue>() == WORD && align_of::<SetValue>() == WORD) };
+    const { assert!(size_of::<HashValue>() == WORD && align_of::<HashValue>() == WORD) };
+    const { assert!(size_of::<ZSetValue>() == WORD && align_of::<ZSetValue>() == WORD) };
+    matches!(kind, Kind::Set | Kind::Hash | Kind::ZSet)
 }
 
 /// A raw handle: valid until [`EntryPtr::free`]. The table and the ordered index hold these.
@@ -156,6 +181,24 @@ impl EntryPtr {
     /// The entry is not freed, the caller holds the lock of its shard for `'t` and no other [`Entry`] of it exists.
     pub unsafe fn entry<'t>(self) -> Entry<'t> {
         Entry { ptr: self, _shard: PhantomData }
+    }
+
+    /// Brings near what the value's elements lie in, where they lie apart.
+    ///
+    /// # Safety
+    /// As [`EntryPtr::entry`].
+    #[inline]
+    pub unsafe fn prefetch_value(self) {
+        // SAFETY: by contract.
+        let entry = unsafe { self.entry() };
+        let Some(kind) = entry.kind() else { return };
+        let at = match entry.flag(BOXED) {
+            true => entry.room(),
+            false if is_word(kind) => entry.word_place().cast(),
+            false => return,
+        };
+        // SAFETY: the room has at least a word, and such a kind has a word or an address there.
+        prefetch_word(unsafe { at.cast::<Word>().read_unaligned() });
     }
 
     /// Gives the memory back.
@@ -312,8 +355,35 @@ impl<'t> Entry<'t> {
         unsafe { self.room().cast::<*mut Boxed>().read_unaligned() }
     }
 
+    fn keeping(&self) -> *mut Keeping {
+        // SAFETY: BOXED and the kind say that the room holds the address.
+        unsafe { self.room().cast::<*mut Keeping>().read_unaligned() }
+    }
+
+    /// The room's last word, which is aligned: the room reaches to the end of the rounded allocation.
+    fn word_place(&self) -> *mut Word {
+        // SAFETY: the room has at least one word.
+        unsafe { self.room().add(self.room_bytes() - UNIT).cast() }
+    }
+
+    /// Where the value of a kind of one word is.
+    fn word(&self) -> *mut Word {
+        // SAFETY: a box that is owned by the entry.
+        if self.flag(BOXED) { unsafe { &raw mut (*self.keeping()).word } } else { self.word_place() }
+    }
+
+    #[inline]
     pub fn value(&self) -> Option<ValueRef<'_>> {
         let kind = self.kind()?;
+        // SAFETY: the kind says of what type the word is; owned by the entry, borrowed with it.
+        unsafe {
+            match kind {
+                Kind::Set => return Some(ValueRef::Set(&*self.word().cast::<SetValue>())),
+                Kind::Hash => return Some(ValueRef::Hash(&*self.word().cast::<HashValue>())),
+                Kind::ZSet => return Some(ValueRef::ZSet(&*self.word().cast::<ZSetValue>())),
+                Kind::String | Kind::List | Kind::Stream => {}
+            }
+        }
         if self.flag(BOXED) {
             // SAFETY: owned by the entry, borrowed with it.
             return Some(unsafe { &(*self.boxed()).value }.as_ref());
@@ -337,15 +407,28 @@ impl<'t> Entry<'t> {
         (at, self.meta() as usize >> VALUE_AT & VALUE_MAX)
     }
 
-    /// The out-of-line value to change in place; `None` for an inline string or no value.
-    pub fn boxed_mut(&mut self) -> Option<&mut Value> {
-        // SAFETY: owned by the entry, borrowed mutably with it.
-        self.flag(BOXED).then(|| unsafe { &mut (*self.boxed()).value })
+    /// The value to change in place; `None` for an inline string or no value.
+    #[inline]
+    pub fn value_mut(&mut self) -> Option<ValueMut<'_>> {
+        // SAFETY: as in `value`, borrowed mutably.
+        unsafe {
+            match self.kind()? {
+                Kind::Set => Some(ValueMut::Set(&mut *self.word().cast::<SetValue>())),
+                Kind::Hash => Some(ValueMut::Hash(&mut *self.word().cast::<HashValue>())),
+                Kind::ZSet => Some(ValueMut::ZSet(&mut *self.word().cast::<ZSetValue>())),
+                _ if self.flag(BOXED) => Some((*self.boxed()).value.as_mut()),
+                _ => None,
+            }
+        }
     }
 
     /// Bytes of the box, without what its value owns; 0 without one.
     pub fn box_bytes(&self) -> usize {
-        if self.flag(BOXED) { size_of::<Boxed>() } else { 0 }
+        match self.kind() {
+            _ if !self.flag(BOXED) => 0,
+            Some(kind) if is_word(kind) => size_of::<Keeping>(),
+            _ => size_of::<Boxed>(),
+        }
     }
 
     pub fn expiry(&self) -> Expiry {
@@ -353,8 +436,13 @@ impl<'t> Entry<'t> {
             return Expiry::NEVER;
         }
         if self.flag(BOXED) {
-            // SAFETY: owned by the entry.
-            return unsafe { (*self.boxed()).expiry };
+            // SAFETY: owned by the entry; the kind says which box it is.
+            return unsafe {
+                match self.kind().is_some_and(is_word) {
+                    true => (*self.keeping()).expiry,
+                    false => (*self.boxed()).expiry,
+                }
+            };
         }
         // SAFETY: EXPIRES says the room begins with it.
         Expiry::at_ms(unsafe { self.room().cast::<u64>().read_unaligned() })
@@ -366,7 +454,7 @@ impl<'t> Entry<'t> {
         match self.kind() {
             None => false,
             Some(Kind::Hash) if !self.expiry().reached(now_ms) => {
-                self.boxed_mut().is_none_or(|value| value.show_at(now_ms))
+                self.value_mut().is_none_or(|mut value| value.show_at(now_ms))
             }
             Some(_) => !self.expiry().reached(now_ms),
         }
@@ -400,9 +488,7 @@ impl<'t> Entry<'t> {
     pub fn set_string(&mut self, bytes: &[u8], expiry: Expiry) {
         let at = if expiry == Expiry::NEVER { 0 } else { 8 };
         if at + bytes.len() > self.room_bytes().min(VALUE_MAX) {
-            if self.flag(BOXED)
-                && let Some(Value::String(old)) = self.boxed_mut()
-            {
+            if let Some(ValueMut::String(old)) = self.value_mut() {
                 // Reuse of the buffer, unless it is wastefully large.
                 if old.capacity() / 2 <= bytes.len() {
                     old.clear();
@@ -417,7 +503,7 @@ impl<'t> Entry<'t> {
             self.set_value(Value::String(bytes.to_vec()), expiry);
             return;
         }
-        self.drop_box();
+        self.drop_value();
         // SAFETY: `at + len` fits the room; `bytes` cannot overlap it, for it would borrow the entry.
         unsafe {
             if at != 0 {
@@ -432,19 +518,70 @@ impl<'t> Entry<'t> {
 
     /// Replaces value and expiry; the value is kept out of line.
     pub fn set_value(&mut self, value: Value, expiry: Expiry) {
-        self.drop_box();
+        self.drop_value();
         let kind = value.kind();
-        let boxed = Box::into_raw(Box::new(Boxed { expiry, value }));
-        // SAFETY: the room has at least 8 bytes.
-        unsafe { self.room().cast::<*mut Boxed>().write_unaligned(boxed) };
+        // SAFETY: these types are nothing but a word, which owns what it leads to.
+        let word = unsafe {
+            match value {
+                Value::Set(set) => Some(std::mem::transmute::<SetValue, Word>(set)),
+                Value::Hash(hash) => Some(std::mem::transmute::<HashValue, Word>(hash)),
+                Value::ZSet(zset) => Some(std::mem::transmute::<ZSetValue, Word>(zset)),
+                value => {
+                    let boxed = Box::into_raw(Box::new(Boxed { expiry, value }));
+                    // SAFETY: the room has at least 8 bytes.
+                    self.room().cast::<*mut Boxed>().write_unaligned(boxed);
+                    None
+                }
+            }
+        };
         self.set_flag(RAW | TEXT, false);
-        self.set_flag(BOXED, true);
-        self.set_flag(EXPIRES, expiry != Expiry::NEVER);
         self.set_kind(Some(kind));
+        self.set_flag(BOXED, word.is_none());
+        self.set_flag(EXPIRES, expiry != Expiry::NEVER);
+        if let Some(word) = word {
+            self.put_word(word, expiry);
+        }
+    }
+
+    /// Keeps a word and an expiry; nothing is kept of either yet.
+    fn put_word(&mut self, word: Word, expiry: Expiry) {
+        let (never, fits) = (expiry == Expiry::NEVER, self.room_bytes() >= 2 * UNIT);
+        // SAFETY: the room has at least one word, and here two if both are put there.
+        unsafe {
+            if !never && fits {
+                self.room().cast::<u64>().write_unaligned(expiry.ms().unwrap_or(0));
+            }
+            match never || fits {
+                true => self.word_place().write(word),
+                false => {
+                    let keeping = Box::into_raw(Box::new(Keeping { expiry, word }));
+                    self.room().cast::<*mut Keeping>().write_unaligned(keeping);
+                }
+            }
+        }
+        self.set_flag(BOXED, !never && !fits);
+        self.set_flag(EXPIRES, !never);
+    }
+
+    /// Takes the word of such a kind off; what is left is no value.
+    fn take_word(&mut self) -> Word {
+        if !self.flag(BOXED) {
+            // SAFETY: the kind says that the word is there.
+            return unsafe { self.word_place().read() };
+        }
+        // SAFETY: owned by the entry; the flag is cleared at once.
+        let keeping = unsafe { Box::from_raw(self.keeping()) };
+        self.set_flag(BOXED, false);
+        keeping.word
     }
 
     /// Changes the expiry only.
     pub fn set_expiry(&mut self, expiry: Expiry) {
+        if self.kind().is_some_and(is_word) {
+            let word = self.take_word();
+            self.put_word(word, expiry);
+            return;
+        }
         if self.flag(BOXED) {
             // SAFETY: owned by the entry.
             unsafe { (*self.boxed()).expiry = expiry };
@@ -459,29 +596,47 @@ impl<'t> Entry<'t> {
 
     /// Moves the value out, leaving none.
     pub fn take_value(&mut self) -> Option<Value> {
-        let value = if self.flag(BOXED) {
-            // SAFETY: owned by the entry; the flag is cleared before anyone looks again.
-            let boxed = unsafe { Box::from_raw(self.boxed()) };
-            self.set_flag(BOXED, false);
-            Some(boxed.value)
-        } else {
-            self.value().map(|v| v.to_value())
+        let value = match self.take_apart() {
+            None => self.value().map(|v| v.to_value()),
+            owned => owned,
         };
         self.clear();
         value
     }
 
+    /// Moves a value out that is not an inline string; `None` for that, and without one.
+    fn take_apart(&mut self) -> Option<Value> {
+        let kind = self.kind()?;
+        if is_word(kind) {
+            let word = self.take_word();
+            self.set_kind(None);
+            // SAFETY: the kind says of what type the word is, and the entry does not know it any more.
+            return Some(unsafe {
+                match kind {
+                    Kind::Set => Value::Set(std::mem::transmute::<Word, SetValue>(word)),
+                    Kind::Hash => Value::Hash(std::mem::transmute::<Word, HashValue>(word)),
+                    _ => Value::ZSet(std::mem::transmute::<Word, ZSetValue>(word)),
+                }
+            });
+        }
+        self.flag(BOXED).then(|| {
+            // SAFETY: owned by the entry; the flag is cleared before anyone looks again.
+            let boxed = unsafe { Box::from_raw(self.boxed()) };
+            self.set_flag(BOXED, false);
+            self.set_kind(None);
+            boxed.value
+        })
+    }
+
     /// Drops value and expiry: a ghost, if it has a window.
     pub fn clear(&mut self) {
-        self.drop_box();
+        self.drop_value();
         self.set_meta(self.meta() & !(EXPIRES | RAW | TEXT | KIND_MASK << KIND_AT | VALUE_MAX as u64));
     }
 
-    fn drop_box(&mut self) {
-        if self.flag(BOXED) {
-            // SAFETY: owned by the entry; the flag is cleared at once.
-            graveyard::bury(unsafe { Box::from_raw(self.boxed()) }.value);
-            self.set_flag(BOXED, false);
+    fn drop_value(&mut self) {
+        if let Some(value) = self.take_apart() {
+            graveyard::bury(value);
         }
     }
 }
@@ -523,6 +678,21 @@ mod tests {
                         assert_eq!((e.access(), e.tip()), (77, (3, 1 << 40)));
                         assert_eq!(e.take_value(), Some(Value::String(vec![7; 4000])));
                         assert_eq!((e.value(), e.kind(), e.key()), (None, None, &key[..]));
+                        let set = SetValue::from_members([&b"a"[..], b"b"].into_iter());
+                        e.set_value(Value::Set(set.clone()), first);
+                        assert_eq!((e.value(), e.expiry()), (Some(ValueRef::Set(&set)), first));
+                        for expiry in [second, first, Expiry::at_ms(7), Expiry::NEVER, second] {
+                            e.set_expiry(expiry);
+                            assert_eq!((e.value(), e.expiry()), (Some(ValueRef::Set(&set)), expiry));
+                        }
+                        assert_eq!(e.take_value(), Some(Value::Set(set)));
+                        assert_eq!((e.value(), e.expiry()), (None, Expiry::NEVER));
+                        e.set_value(Value::empty(Kind::List), first);
+                        e.set_value(Value::empty(Kind::Hash), second);
+                        assert_eq!((e.kind(), e.expiry()), (Some(Kind::Hash), second));
+                        e.set_string(b"tiny", Expiry::NEVER);
+                        assert_eq!(e.value(), Some(ValueRef::String(b"tiny")));
+                        e.set_value(Value::empty(Kind::ZSet), Expiry::at_ms(2));
                     });
                 }
             }
@@ -534,7 +704,7 @@ mod tests {
         with_entry(&[1; 16], 32, false, |e| {
             e.set_string(&[2; 32], Expiry::NEVER);
             assert_eq!(e.inline_bytes(), 64);
-            assert!(e.boxed_mut().is_none());
+            assert!(e.value_mut().is_none());
         });
     }
 }

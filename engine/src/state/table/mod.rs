@@ -129,6 +129,16 @@ impl Table {
         std::ptr::null()
     }
 
+    /// Brings near what the value of the first entry whose tag matches has out of line.
+    #[inline]
+    pub fn prefetch_value(&self, hash: u64) {
+        let address = self.entry_address(hash);
+        if !address.is_null() {
+            // SAFETY: a live pointer by the invariant, and the shard is held; nothing is changed.
+            unsafe { EntryPtr::from_bits(address as u64).prefetch_value() }
+        }
+    }
+
     #[inline]
     fn position(&self, hash: u64, key: &[u8]) -> Option<usize> {
         if self.slots.is_empty() {
