@@ -216,3 +216,21 @@ fn a_damaged_part_is_told_and_carried_again() {
         Replica::read_loan(&*lender, loan.number + 7, LoanPart::Manifest, 0, 10, &mut Vec::new()).is_err()
     );
 }
+
+#[test]
+fn a_borrowed_manifest_that_is_damaged_on_the_disk_is_told_by_its_name() {
+    let lent_disk = SimDisk::new(1);
+    let lender = lender(&lent_disk);
+    let disk = borrower(&lender, 9);
+    let manifest = |name: &String| name.starts_with("incoming-") && name.ends_with("-CHECKPOINT");
+    let name = disk.names().into_iter().find(manifest).expect("it is there");
+    let mut bytes = disk.content(&name);
+    bytes[20] ^= 1;
+    disk.set_content(&name, &bytes);
+    let config = EngineConfig { databases: 2, expects_peers: true, ..EngineConfig::default() };
+    let mut ids = batches::ids(3);
+    let Err(error) = Engine::open(config, disk.mount(), &mut || ids() | 1) else {
+        panic!("it does not start")
+    };
+    assert!(error.to_string().contains(&name), "{error} names {name}");
+}

@@ -38,8 +38,10 @@ impl World {
             }
         }
         // Clocks that ran ahead are waited for: nobody links to a node far ahead of its wall clock.
-        let lead_ms = self.slots.iter().filter_map(|s| Some(s.process.as_ref()?.engine.hlc().ms())).max();
-        let leap_ms = lead_ms.unwrap_or(0).saturating_sub(self.wall_ms(0));
+        let shown = self.slots.iter().filter_map(|s| Some(s.process.as_ref()?.engine.hlc().ms()));
+        // Also those that are down: they will have what they wrote.
+        let lead_ms = shown.max().unwrap_or(0).max(self.ledger.last_hlc().ms());
+        let leap_ms = lead_ms.saturating_sub(self.wall_ms(0));
         let begun = self.now + leap_ms * MS;
         self.leap(begun);
         let converged = self.run_while(begun + CONVERGE_MAX, |world| !invariants::convergence::is_one(world));

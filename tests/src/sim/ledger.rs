@@ -109,6 +109,12 @@ impl Ledger {
         Ok(true)
     }
 
+    /// The latest stamp of everything.
+    pub fn last_hlc(&self) -> Hlc {
+        let last = self.origins.values().filter_map(|origin| origin.batches.last());
+        last.map(|batch| batch.hlc).max().unwrap_or_default()
+    }
+
     /// Bytes of the longest batch.
     pub fn longest_batch(&self) -> u64 {
         let all = self.origins.values().flat_map(|origin| &origin.batches);

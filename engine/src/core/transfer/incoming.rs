@@ -304,10 +304,15 @@ fn check(disk: &dyn Disk, loan: &Loan) -> Result<Manifest, LogError> {
 }
 
 pub(super) fn read_manifest(disk: &dyn Disk, directory: u64) -> Result<Manifest, LogError> {
-    let file = disk.open(&part_name(directory, LoanPart::Manifest))?;
+    let name = part_name(directory, LoanPart::Manifest);
+    let file = disk.open(&name)?;
     let mut bytes = vec![0; file.len()? as usize];
     let read = file.read_at(&mut bytes, 0)?;
-    Manifest::decode(&bytes[..read])
+    Manifest::decode(&bytes[..read]).map_err(|error| match error {
+        // Damage is told by the name that the file has here.
+        LogError::Damaged { offset, damage, .. } => LogError::Damaged { file: name, offset, damage },
+        other => other,
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use crate::sim_disk::Stop;
 const LOAN_MS: u64 = 120_000;
 /// Of segments that hold what came last.
 const LAST_SEGMENTS: u64 = 3;
+/// Batches that arrive together and are appended at once (bytes).
+const APPENDED_TOGETHER: u64 = 8_000;
 
 pub fn after(world: &mut World, slot: usize) {
     let Some(engine) = world.engine(slot) else { return };
@@ -54,8 +56,8 @@ pub fn shortened(world: &mut World) {
         let Some(engine) = world.engine(slot) else { return };
         let Some(log) = engine.log() else { return };
         let kept = log.bytes_since(log.begins_at());
-        // A segment is longer than it should be by one batch at most.
-        let longest = world.plan.segment_bytes + world.ledger.longest_batch();
+        // A segment is longer than it should be by what is appended at once: batches that arrive together, or one.
+        let longest = world.plan.segment_bytes.max(APPENDED_TOGETHER) + world.ledger.longest_batch();
         let most = world.plan.retention_bytes + LAST_SEGMENTS * longest;
         if kept > most {
             let text = format!("n{slot} keeps {kept} bytes of log, and needs {most} at most");

@@ -67,8 +67,8 @@ pub fn took_over(world: &mut World, slot: usize) {
         let missing = (shown.seq(node).0 + 1..=seq.0).map(Seq).find(|seq| {
             let id = EffectId::new(node, *seq);
             let kept = world.ledger.late.contains(&id) || is_bind(origin, id);
-            // Of what others wrote it may have had no more than a checkpoint.
-            !kept && (own(node) || !is_held(world, slot, id))
+            // Of what others wrote it may have had no more than a checkpoint; of its own too, if its log is not kept for the absent.
+            !kept && (own(node) && world.plan.absent_bytes == 0 || !own(node) && !is_held(world, slot, id))
         });
         if let Some(seq) = missing {
             let text = format!("n{slot} had {node}:{seq}, and neither shows it nor keeps it as late");
