@@ -21,7 +21,7 @@ use crate::core::{Key, Unit};
 use crate::effect::lists::{ElementId, IdRuns, ListOp, Place, Spot, WholeList};
 use crate::effect::{Expiry, Members, Op, Payload};
 use crate::refusal::Refusal;
-use crate::state::list::ListValue;
+use crate::state::list::{Life, ListValue};
 
 /// One end of a list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,14 +47,14 @@ pub(super) fn end_spot(list: Option<&ListValue>, end: End) -> Spot {
         return Spot { place, left: None, right: None };
     };
     match end {
-        End::Left => {
-            let place = if list.begins_live() { Place::Ahead } else { Place::Start };
-            Spot { place, left: None, right: list.first_id() }
-        }
-        End::Right => {
-            let place = if list.ends_live() { Place::Behind } else { Place::End };
-            Spot { place, left: list.last_id(), right: None }
-        }
+        End::Left => match list.first() {
+            Some((first, Life::Live)) => Spot { place: Place::Ahead, left: None, right: Some(first) },
+            _ => Spot { place: Place::Start, left: None, right: list.first_id() },
+        },
+        End::Right => match list.last() {
+            Some((last, Life::Live)) => Spot { place: Place::Behind, left: Some(last), right: None },
+            _ => Spot { place: Place::End, left: list.last_id(), right: None },
+        },
     }
 }
 

@@ -422,6 +422,13 @@ impl<'t> Entry<'t> {
         }
     }
 
+    /// Brings near where an out-of-line value lies.
+    pub fn prefetch_box(&self) {
+        if self.flag(BOXED) {
+            super::prefetch(self.boxed().cast_const().cast());
+        }
+    }
+
     /// Bytes of the box, without what its value owns; 0 without one.
     pub fn box_bytes(&self) -> usize {
         match self.kind() {
