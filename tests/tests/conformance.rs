@@ -142,9 +142,10 @@ const DATA: [&str; 11] = [
     "generic",
     "transactions",
 ];
-/// These take keys of every type, or none.
-const OF_ANY_TYPE: [&str; 44] = [
+/// These take keys of every type, or none, or refuse a type in words of their own.
+const OF_ANY_TYPE: [&str; 45] = [
     "copy",
+    "lcs",
     "del",
     "discard",
     "dump",

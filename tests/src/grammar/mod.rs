@@ -5,7 +5,7 @@
 //! key, `lex` and `hll` keys that one family has to itself, `weight` what SORT looks up, `m` member, `q` one of many members, `v`
 //! value, `n` integer, `bits` the same for a field of bits, `d` number, `s` end of a range of scores, `x` end of a range of bytes,
 //! `e` id of a stream's entry, `r` end of a range of them, `i` place, `b` place of a bit, `w` width, `c` longitude, `l` latitude,
-//! `ttl` and `at` expiries that no run reaches, `patience` of who waits, `glob` pattern of names, `db` database, `dump` what DUMP
+//! `ttl`, `at_s` and `at_ms` expiries that no run reaches, `no_ttl` what is none, `patience` of who waits, `glob` pattern of names, `db` database, `dump` what DUMP
 //! of a key gives, see [`dump_of`].
 //!
 //! Now and then a command is spoiled: a word too many or too few.
@@ -67,14 +67,16 @@ fn draw(random: &mut Random, kind: &str) -> Vec<u8> {
         "weight" => format!("w_m{}", random.below(9)).into_bytes(),
         "q" => format!("m{}", random.below(400)).into_bytes(),
         "ttl" => (1_000_000 + random.below(900_000_000)).to_string().into_bytes(),
-        "at" => pick(random, &["99999999999", "9999999999999", "9999999999000", "1"]),
+        "no_ttl" => pick(random, &["0", "-1", "x", "", "1.5", "9223372036854775807", "-9223372036854775808"]),
+        "at_s" => pick(random, &["9999999999", "9999999998", "8888888888"]),
+        "at_ms" => pick(random, &["9999999999999", "9999999999000", "8888888888888"]),
         "patience" => pick(random, &["0.01", "0.01", "0.01", "-1", "x", "1e400"]),
         "glob" => pick(random, &["*", "m*", "?", "[a-c]", "m[^1-5]", "k*\\0", "v?", "", "[", "\\*"]),
         "db" => pick(random, &["0", "0", "0", "1", "1", "16", "-1", "x"]),
         "dump" => [DUMP_OF, &pick(random, &KEYS)].concat(),
         // Not the least of all: asked to saturate it, Redis' check overflows and gives the greatest.
         "bits" => match draw(random, "n") {
-            n if n == b"-9223372036854775808" => b"-9223372036854775807".to_vec(),
+            n if n == b"-9223372036854775808" => b"-4611686018427387904".to_vec(),
             n => n,
         },
         "m" => match random.below(20) {
