@@ -88,7 +88,7 @@ fn normal(command: &[Vec<u8>]) -> Option<fn(Value) -> Value> {
 fn without_sign_of_zero(reply: Value) -> Value {
     match reply {
         Value::Bulk(text) if text == b"-0" => Value::Bulk(b"0".to_vec()),
-        Value::Double(n) if n == 0.0 => Value::Double(0.0),
+        Value::Double(-0.0) => Value::Double(0.0),
         Value::Array(items) => Value::Array(items.into_iter().map(without_sign_of_zero).collect()),
         other => other,
     }

@@ -224,7 +224,8 @@ fn run() -> Result<bool, String> {
         let (mut pair, mut at) = play(ports, resp3, &commands).map_err(io)?;
         if at.is_none() {
             let copies = |c: &Command| {
-                [&b"COPY"[..], b"RENAME", b"RENAMENX", b"MOVE", b"RESTORE", b"BITOP", b"SWAPDB"].contains(&&c[0][..])
+                [&b"COPY"[..], b"RENAME", b"RENAMENX", b"MOVE", b"RESTORE", b"BITOP", b"SWAPDB"]
+                    .contains(&&c[0][..])
             };
             let first = commands.len();
             let asked = inspection(&mut pair, commands.iter().any(copies)).map_err(io)?;

@@ -18,7 +18,7 @@ pub use range::{lindex, llen, lrange, ltrim};
 
 use crate::commands::args::is;
 use crate::core::{Key, Unit};
-use crate::effect::lists::{ElementId, IdRuns, ListOp, Place, Spot, WholeList};
+use crate::effect::lists::{ElementId, IdRun, IdRuns, ListOp, Place, Spot, WholeList};
 use crate::effect::{Expiry, Members, Op, Payload};
 use crate::refusal::Refusal;
 use crate::state::list::{Life, ListValue};
@@ -67,6 +67,14 @@ pub(super) fn emit_insert(
     values: &[&[u8]],
 ) {
     unit.emit(key, Op::List(ListOp::Insert { spot, moved, values: Members::Slices(values) }));
+}
+
+/// Emits the removal of the element at one end.
+pub(super) fn emit_pop(unit: &mut Unit<'_>, key: &Key<'_>, id: Option<ElementId>) {
+    let runs = id.map(IdRun::one);
+    if !runs.as_slice().is_empty() {
+        unit.emit(key, Op::List(ListOp::Remove(IdRuns::Slices(runs.as_slice()))));
+    }
 }
 
 /// Emits the removal of `count` elements from number `start` on.

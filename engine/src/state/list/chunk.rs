@@ -556,8 +556,10 @@ impl Chunk {
         let (base, end) = (self.spans_at(), self.spans_end());
         let (mut rest, mut before) = (&self.bytes[base..end], (0, 0));
         let mut spans = Spans::new();
-        for _ in 0..2 {
-            spans.extend(take_span(&mut rest, &mut before));
+        while spans.len() < 2
+            && let Some(span) = take_span(&mut rest, &mut before)
+        {
+            spans.push(span);
         }
         let (unchanged, last) = (rest.len(), spans.last().map(|span| span.ids.first));
         if unchanged == 0 {
@@ -593,7 +595,7 @@ impl Chunk {
             if let Some((step, len)) = joined {
                 (edited[0].ids.step, edited[0].ids.len) = (step, len + 1);
             }
-            edited.extend(spans.iter().skip(usize::from(joined.is_some())).copied());
+            spans[usize::from(joined.is_some())..].iter().for_each(|span| edited.push(*span));
             *spans = edited;
         };
         if !self.edit_front(put) {
@@ -635,12 +637,17 @@ impl Chunk {
             self.live += 1;
         }
         self.total += 1;
-        let tail = self.tail().unwrap_or_default();
-        let last = self.last_span();
-        let mut spans = Spans::new();
-        spans.extend(last);
-        push_id(&mut spans, id, life);
-        self.put_spans(tail, &spans);
+        let next = Span { ids: IdRun::one(id), life };
+        let (base, end) = (self.spans_at(), self.spans_end());
+        let Some(tail) = self.tail() else { return self.put_spans(Tail::default(), &[next]) };
+        let (mut rest, mut before) = (&self.bytes[base + tail.at..end], tail.before);
+        if let Some(mut last) = take_span(&mut rest, &mut before)
+            && last.life == life
+            && last.ids.extend(id)
+        {
+            return self.put_spans(tail, &[last]);
+        }
+        self.put_spans(Tail { at: end - base, before }, &[next]);
     }
 
     /// Puts an element at a place, before the one that is there.

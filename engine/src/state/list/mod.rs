@@ -28,14 +28,13 @@ const CHUNKS_MAX: usize = 256;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Near {
     Value,
-    Frame,
     Chunks,
     Ends,
 }
 
 impl Near {
     /// In the order in which one leads to the next.
-    pub const ALL: [Near; 4] = [Near::Value, Near::Frame, Near::Chunks, Near::Ends];
+    pub const ALL: [Near; 3] = [Near::Value, Near::Chunks, Near::Ends];
 }
 
 /// Where an element is. Valid until the list changes.
@@ -74,7 +73,7 @@ struct Rope {
 #[derive(Clone, Debug)]
 enum Repr {
     One(Chunk),
-    Many(Box<Rope>),
+    Many(Rope),
 }
 
 /// See the module.
@@ -160,7 +159,7 @@ impl ListValue {
                 let one = std::mem::take(one);
                 let (live, total) = (one.live(), one.total());
                 let block = Block { chunks: [one].into(), live, total };
-                self.0 = Repr::Many(Box::new(Rope { blocks: smallvec![block], live, total }));
+                self.0 = Repr::Many(Rope { blocks: smallvec![block], live, total });
                 let Repr::Many(rope) = &mut self.0 else { return };
                 rope.divide(0, 0);
                 return;
@@ -269,7 +268,7 @@ impl ListValue {
             let one = std::mem::take(one);
             let (live, total) = (one.live(), one.total());
             let block = Block { chunks: [one].into(), live, total };
-            self.0 = Repr::Many(Box::new(Rope { blocks: smallvec![block], live, total }));
+            self.0 = Repr::Many(Rope { blocks: smallvec![block], live, total });
         }
         let Repr::Many(rope) = &mut self.0 else { return };
         let end = if at_back { rope.blocks.last_mut() } else { rope.blocks.first_mut() };
@@ -415,12 +414,6 @@ impl ListValue {
             (Repr::One(_), _) => return,
             (Repr::Many(rope), _) => rope,
         };
-        if step == Near::Frame {
-            let frame: *const Rope = &raw const **rope;
-            // What it holds of its blocks lies in two lines.
-            prefetch(frame.cast());
-            return prefetch(frame.cast::<u8>().wrapping_add(64));
-        }
         let (Some(first), Some(last)) = (rope.blocks.first(), rope.blocks.last()) else { return };
         let (Some(front), Some(back)) = (first.chunks.front(), last.chunks.back()) else { return };
         if step == Near::Chunks {
@@ -666,8 +659,7 @@ impl ListValue {
         let bytes: usize = all.take(looked).map(|chunk| chunk.heap_bytes(block)).sum();
         let spilled =
             if rope.blocks.spilled() { block(rope.blocks.capacity() * size_of::<Block>()) } else { 0 };
-        let held = block(size_of::<Rope>()) + spilled;
-        held + frames + (bytes * chunks).checked_div(looked).unwrap_or(0)
+        spilled + frames + (bytes * chunks).checked_div(looked).unwrap_or(0)
     }
 
     /// Appends every element with its name and life.

@@ -425,7 +425,8 @@ impl<'t> Entry<'t> {
     /// Brings near where an out-of-line value lies.
     pub fn prefetch_box(&self) {
         if self.flag(BOXED) {
-            super::prefetch(self.boxed().cast_const().cast());
+            let boxed: *const u8 = self.boxed().cast_const().cast();
+            (0..size_of::<Boxed>()).step_by(64).for_each(|at| super::prefetch(boxed.wrapping_add(at)));
         }
     }
 
