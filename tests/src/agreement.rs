@@ -36,7 +36,7 @@ pub fn agree(command: &[Vec<u8>], queued: &[Vec<Vec<u8>>], ours: &[u8], theirs: 
 fn same(command: &[Vec<u8>], ours: &Value, theirs: &Value) -> bool {
     if let Some(apart) = apart(command) {
         return match (ours, theirs) {
-            (Value::Integer(a), Value::Integer(b)) => a.min(b) > &0 && (a - b).abs() <= apart || a == b,
+            (Value::Integer(a), Value::Integer(b)) => a.min(b) >= &0 && (a - b).abs() <= apart || a == b,
             _ => false,
         };
     }

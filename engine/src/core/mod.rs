@@ -299,7 +299,7 @@ impl Engine {
         }
     }
 
-    /// Further phases, of keys that commands on lists and streams name: bring near what their ends lie in.
+    /// Then, for keys of lists and streams: brings near what their ends lie in.
     pub(crate) fn prefetch_ends(&self, db: u32, hash: u64, step: Near) {
         let shard = self.shards[shard_of(hash)].lock();
         if let Some(table) = shard.table(self.physical(db)) {

@@ -24,17 +24,16 @@ pub use cursor::Cursor;
 /// Chunks of a block at most.
 const CHUNKS_MAX: usize = 256;
 
-/// What is brought near, one after another, before a command looks at the ends of a list or stream.
+/// What is brought near, one after another once the value is, before a command looks at the ends of a list or stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Near {
-    Value,
     Chunks,
     Ends,
 }
 
 impl Near {
     /// In the order in which one leads to the next.
-    pub const ALL: [Near; 3] = [Near::Value, Near::Chunks, Near::Ends];
+    pub const ALL: [Near; 2] = [Near::Chunks, Near::Ends];
 }
 
 /// Where an element is. Valid until the list changes.

@@ -140,7 +140,6 @@ impl StreamValue {
     /// What an entry at the end looks at: the last chunk, then its bytes, as far as it is near already.
     pub(crate) fn prefetch(&self, step: Near) {
         match (step, self.chunks.back()) {
-            (Near::Value, _) => {}
             (Near::Chunks, Some(last)) => prefetch((&raw const *last).cast()),
             (Near::Ends, Some(last)) => last.ends().into_iter().for_each(prefetch),
             (_, None) => {}

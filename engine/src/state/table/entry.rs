@@ -422,14 +422,6 @@ impl<'t> Entry<'t> {
         }
     }
 
-    /// Brings near where an out-of-line value lies.
-    pub fn prefetch_box(&self) {
-        if self.flag(BOXED) {
-            let boxed: *const u8 = self.boxed().cast_const().cast();
-            (0..size_of::<Boxed>()).step_by(64).for_each(|at| super::prefetch(boxed.wrapping_add(at)));
-        }
-    }
-
     /// Bytes of the box, without what its value owns; 0 without one.
     pub fn box_bytes(&self) -> usize {
         match self.kind() {

@@ -12,7 +12,7 @@ mod entry;
 pub use entry::{Entry, EntryPtr, dead_bytes};
 
 use super::list::Near;
-use super::value::{Kind, ValueRef};
+use super::value::ValueRef;
 
 /// Hash bits that choose the shard.
 pub const SHARD_BITS: u32 = 10;
@@ -150,13 +150,9 @@ impl Table {
         }
         // SAFETY: a live pointer by the invariant, and the shard is held; nothing is changed.
         let entry = unsafe { EntryPtr::from_bits(address as u64).entry() };
-        if !matches!(entry.kind(), Some(Kind::List | Kind::Stream)) {
-            return;
-        }
-        match (step, entry.value()) {
-            (Near::Value, _) => entry.prefetch_box(),
-            (step, Some(ValueRef::List(list))) => list.prefetch(step),
-            (step, Some(ValueRef::Stream(stream))) => stream.prefetch(step),
+        match entry.value() {
+            Some(ValueRef::List(list)) => list.prefetch(step),
+            Some(ValueRef::Stream(stream)) => stream.prefetch(step),
             _ => {}
         }
     }
