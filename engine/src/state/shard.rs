@@ -759,6 +759,7 @@ impl Shard {
             let other = if db == a { b } else { a };
             (db == a || db == b) && (was_live && state(db, key).0 || state(other, key).1)
         });
+        self.watchers.swap(a, b);
     }
 
     /// Forgets every key.
