@@ -28,7 +28,7 @@ pub fn agree(command: &[Vec<u8>], queued: &[Vec<Vec<u8>>], ours: &[u8], theirs: 
                 && queued.iter().zip(ours.iter().zip(&theirs)).all(|(of, (a, b))| a == b || same(of, a, b))
         }
         // Of one value in two forms, such as the two kinds of nil, one is wrong.
-        (ours, theirs) => ours != theirs && same(command, &ours, &theirs),
+        (ours, theirs) => (ours != theirs || has_zero(&ours)) && same(command, &ours, &theirs),
     }
 }
 
@@ -82,6 +82,15 @@ fn normal(command: &[Vec<u8>]) -> Option<fn(Value) -> Value> {
         _ => return None,
     };
     Some(open)
+}
+
+/// Holds a zero, which equals one with the other sign.
+fn has_zero(reply: &Value) -> bool {
+    match reply {
+        Value::Double(n) => *n == 0.0,
+        Value::Array(items) => items.iter().any(has_zero),
+        _ => false,
+    }
 }
 
 /// Redis keeps the sign of a score that is zero, but not in a sorted set in its compact form.
