@@ -67,7 +67,8 @@ impl Watchers {
 
     pub fn remove(&mut self, db: u32, key: &[u8], flag: &Arc<WatchFlag>) {
         let id = (db, key.into());
-        let Some(flags) = self.0.get_mut(&id).filter(|flags| flags.iter().any(|f| Arc::ptr_eq(f, flag))) else {
+        let Some(flags) = self.0.get_mut(&id).filter(|flags| flags.iter().any(|f| Arc::ptr_eq(f, flag)))
+        else {
             // Databases changed places since the client told its keys.
             return self.0.retain(|(_, other), flags| {
                 if **other == *key {
