@@ -70,7 +70,15 @@ fn normal(command: &[Vec<u8>]) -> Option<fn(Value) -> Value> {
         "SMEMBERS" | "SUNION" | "SINTER" | "SDIFF" | "HKEYS" | "HVALS" | "KEYS" | "SPOP" => {
             |reply| sorted(reply, 1)
         }
-        "SORT" | "SORT_RO" if has_word(command, "NOSORT") => |reply| sorted(reply, 1),
+        // Redis' comparison of texts ends at a zero byte.
+        "SORT" | "SORT_RO" if has_word(command, "ALPHA") && has_word(command, "LIMIT") => shape,
+        "SORT" | "SORT_RO" if has_word(command, "ALPHA") || has_word(command, "NOSORT") => {
+            |reply| sorted(reply, 1)
+        }
+        // Of members at the same distance any may come first.
+        "GEORADIUS" | "GEORADIUSBYMEMBER" | "GEORADIUS_RO" | "GEORADIUSBYMEMBER_RO" | "GEOSEARCH" => {
+            |reply| sorted(reply, 1)
+        }
         "HGETALL" => |reply| sorted(reply, 2),
         "SCAN" | "SSCAN" => |reply| scanned(reply, 1),
         "HSCAN" | "ZSCAN" => |reply| scanned(reply, 2),

@@ -168,7 +168,7 @@ pub const FAMILIES: &[Family] = &[
     Family {
         name: "bitmap",
         patterns: &[
-            "SETBIT {k} {b} 0|1",
+            "SETBIT {bk} {b} 0|1",
             "GETBIT {k} {b}",
             "BITCOUNT {k}",
             "BITCOUNT {k} {i} {i} ?BYTE|BIT",
@@ -177,8 +177,8 @@ pub const FAMILIES: &[Family] = &[
             "BITPOS {k} 0|1 {i} {i} ?BYTE|BIT",
             "BITOP AND|OR|XOR {k} *{k}",
             "BITOP NOT {k} {k}",
-            "BITFIELD {k} ?OVERFLOW+WRAP|SAT|FAIL ?SET+{w}+{b}+{bits} ?INCRBY+{w}+{b}+{n} ?GET+{w}+{b}",
-            "BITFIELD {k} INCRBY {w} {b} {n} OVERFLOW SAT|FAIL INCRBY {w} {b} {n}",
+            "BITFIELD {bk} ?OVERFLOW+WRAP|SAT|FAIL ?SET+{w}+{b}+{bits} ?INCRBY+{w}+{b}+{n} ?GET+{w}+{b}",
+            "BITFIELD {bk} INCRBY {w} {b} {n} OVERFLOW SAT|FAIL INCRBY {w} {b} {n}",
             "BITFIELD_RO {k} *GET+{w}+{b}",
         ],
     },
@@ -196,23 +196,24 @@ pub const FAMILIES: &[Family] = &[
             "PFMERGE {hll} {k}",
         ],
     },
+    // On keys of its own: how far it is between scores that are no positions is nothing to rely on.
     Family {
         name: "geo",
         patterns: &[
-            "GEOADD {k} ?NX|XX ?CH *{c}+{l}+{m}",
-            "GEOPOS {k} *{m}",
-            "GEOHASH {k} *{m}",
-            "GEODIST {k} {m} {m} ?m|km|ft|mi",
-            "GEOSEARCH {k} FROMLONLAT {c} {l} BYRADIUS {i} m|km|ft|mi ?ASC|DESC ?WITHDIST ?WITHCOORD ?WITHHASH",
-            "GEOSEARCH {k} FROMLONLAT {c} {l} BYBOX 9000 {n} m|km|ft|mi ?ASC|DESC ?WITHDIST",
-            "GEOSEARCH {k} FROMMEMBER {m} BYRADIUS 5000 km ?COUNT+{i} ?ANY ?WITHDIST",
-            "GEOSEARCHSTORE {k} {k} FROMLONLAT {c} {l} BYRADIUS 6000 m|km|ft|mi ?STOREDIST",
-            "GEOSEARCHSTORE {k} {k} FROMMEMBER {m} BYBOX 9000 {n} km ASC|DESC ?COUNT+{i} ?ANY ?STOREDIST",
-            "GEORADIUS {k} {c} {l} 4000 m|km|ft|mi ?WITHDIST ?ASC|DESC ?STORE|STOREDIST+{k}",
-            "GEORADIUSBYMEMBER {k} {m} 4000 m|km|ft|mi ?WITHCOORD ?COUNT+3 ?ANY ?STORE|STOREDIST+{k}",
-            "GEORADIUS|GEORADIUS_RO {k} {c} {l} 4000 m|km|ft|mi ?WITHCOORD ?WITHDIST ?WITHHASH ?COUNT+{i} ?ANY ASC|DESC",
-            "GEORADIUSBYMEMBER|GEORADIUSBYMEMBER_RO {k} {m} 9000 m|km|ft|mi ?WITHDIST ?WITHHASH ?COUNT+3 ASC|DESC",
-            "GEORADIUSBYMEMBER_RO {k} {m} 9000 m|km|ft|mi ?WITHCOORD ?COUNT+3+ANY",
+            "GEOADD {place} ?NX|XX ?CH *{c}+{l}+{m}",
+            "GEOPOS {place} *{m}",
+            "GEOHASH {place} *{m}",
+            "GEODIST {place} {m} {m} ?m|km|ft|mi",
+            "GEOSEARCH {place} FROMLONLAT {c} {l} BYRADIUS {i} m|km|ft|mi ?ASC|DESC ?WITHDIST ?WITHCOORD ?WITHHASH",
+            "GEOSEARCH {place} FROMLONLAT {c} {l} BYBOX 9000 {span} m|km|ft|mi ?ASC|DESC ?WITHDIST",
+            "GEOSEARCH {place} FROMMEMBER {m} BYRADIUS 5000 km ?COUNT+{i} ?ANY ?WITHDIST",
+            "GEOSEARCHSTORE {place} {place} FROMLONLAT {c} {l} BYRADIUS 6000 m|km|ft|mi ?STOREDIST",
+            "GEOSEARCHSTORE {place} {place} FROMMEMBER {m} BYBOX 9000 {span} km ASC|DESC ?COUNT+{i} ?ANY ?STOREDIST",
+            "GEORADIUS {place} {c} {l} 4000 m|km|ft|mi ?WITHDIST ?ASC|DESC ?STORE|STOREDIST+{place}",
+            "GEORADIUSBYMEMBER {place} {m} 4000 m|km|ft|mi ?WITHCOORD ?COUNT+3 ?ANY ?STORE|STOREDIST+{place}",
+            "GEORADIUS|GEORADIUS_RO {place} {c} {l} 4000 m|km|ft|mi ?WITHCOORD ?WITHDIST ?WITHHASH ?COUNT+{i} ?ANY ASC|DESC",
+            "GEORADIUSBYMEMBER|GEORADIUSBYMEMBER_RO {place} {m} 9000 m|km|ft|mi ?WITHDIST ?WITHHASH ?COUNT+3 ASC|DESC",
+            "GEORADIUSBYMEMBER_RO {place} {m} 9000 m|km|ft|mi ?WITHCOORD ?COUNT+3+ANY",
         ],
     },
     // Ids that are given: those that are chosen differ by the clock.
@@ -300,7 +301,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "transaction",
-        patterns: &["MULTI", "EXEC", "EXEC", "EXEC", "DISCARD", "WATCH *{k}", "UNWATCH"],
+        patterns: &["MULTI", "EXEC", "EXEC", "EXEC", "DISCARD", "WATCH *{watched}", "UNWATCH"],
     },
 ];
 

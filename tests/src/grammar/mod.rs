@@ -2,7 +2,7 @@
 //!
 //! A pattern is words: `a|b` one of both, `?word` present half of the time (with all that hangs on it by `+`), `{k}` a drawn
 //! argument, `*word` one to four times, `%word` often enough for a collection to leave its compact form. The drawn ones: `k`
-//! key, `lex` and `hll` keys that one family has to itself, `weight` what SORT looks up, `m` member, `q` one of many members, `v`
+//! key, `lex`, `hll` and `place` keys that one family has to itself, `bk` those with bits, `watched` the others, `span` of a box, `weight` what SORT looks up, `m` member, `q` one of many members, `v`
 //! value, `n` integer, `bits` the same for a field of bits, `d` number, `s` end of a range of scores, `x` end of a range of bytes,
 //! `e` id of a stream's entry, `r` end of a range of them, `i` place, `b` place of a bit, `w` width, `c` longitude, `l` latitude,
 //! `ttl`, `at_s` and `at_ms` expiries that no run reaches, `no_ttl` what is none, `patience` of who waits, `glob` pattern of names, `db` database, `dump` what DUMP
@@ -62,6 +62,11 @@ fn draw(random: &mut Random, kind: &str) -> Vec<u8> {
             1..3 => pick(random, &ODD_KEYS),
             _ => pick(random, &KEYS),
         },
+        // A write of bits that changes none is a change to us: who watches a key is not told the same.
+        "bk" => pick(random, &KEYS[..2]),
+        "watched" => pick(random, &KEYS[2..]),
+        "place" => pick(random, &["place1", "place2", "place3"]),
+        "span" => pick(random, &["9000", "800", "1", "0", "-1", "x", "1e3"]),
         "lex" => pick(random, &["lex1", "lex2", "lex3"]),
         "hll" => pick(random, &["hll1", "hll2", "hll3", "hll4"]),
         "weight" => format!("w_m{}", random.below(9)).into_bytes(),
@@ -137,11 +142,11 @@ pub fn dump_of(word: &[u8]) -> Option<&[u8]> {
     word.strip_prefix(DUMP_OF)
 }
 
-/// Leaves a word out, says one twice, or adds one. Not of what may wait: it might do so for ever.
+/// Leaves a word out, says one twice, or adds one. Not of what may wait, it might do so for ever, nor of SPOP, which might draw.
 fn spoil(random: &mut Random, command: &mut Vec<Vec<u8>>) {
     let may_wait =
         command[0].starts_with(b"B") && !command[0].starts_with(b"BIT") || command[0].starts_with(b"XREAD");
-    if may_wait || command.len() < 2 {
+    if may_wait || command[0] == b"SPOP" || command.len() < 2 {
         return;
     }
     let at = 1 + random.index(command.len() - 1);
