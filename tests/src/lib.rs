@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here wires a node of its own; [`server`] starts the shipped binary.
 
+pub mod agreement;
 pub mod batches;
 pub mod client;
 pub mod cluster;

@@ -1,6 +1,10 @@
 //! Replays the recorded replies of a real Redis against ours: one test for each script, on a server of its own.
 
-use tests::script;
+use std::collections::BTreeSet;
+
+use engine::commands;
+use proto::resp::Protocol;
+use tests::script::{self, SendKind, Step};
 use tests::server::{Server, workspace_dir};
 
 const FAILURES_SHOWN: usize = 25;
@@ -39,6 +43,7 @@ scripts! {
     generic_expire: "generic/expire.txt",
     generic_keys: "generic/keys.txt",
     generic_object: "generic/object.txt",
+    generic_options: "generic/options.txt",
     generic_rename_copy_move: "generic/rename_copy_move.txt",
     generic_scan: "generic/scan.txt",
     generic_sort: "generic/sort.txt",
@@ -120,5 +125,124 @@ fn every_script_is_replayed_and_holds_recorded_replies() {
         assert_eq!(script::render(&script), text, "{file} is not as the recorder writes it");
         replies += script.replies();
     }
-    assert!(replies >= 1500, "{replies} recorded replies");
+    assert!(replies >= 3000, "{replies} recorded replies");
+}
+
+/// Groups of the command table that read or write keys.
+const DATA: [&str; 11] = [
+    "string",
+    "hash",
+    "sorted-set",
+    "set",
+    "list",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "generic",
+    "transactions",
+];
+/// These take keys of every type, or none, or refuse a type in words of their own.
+const OF_ANY_TYPE: [&str; 45] = [
+    "copy",
+    "lcs",
+    "del",
+    "discard",
+    "dump",
+    "exec",
+    "exists",
+    "expire",
+    "expireat",
+    "expiretime",
+    "keys",
+    "mget",
+    "move",
+    "mset",
+    "msetnx",
+    "multi",
+    "object|encoding",
+    "object|freq",
+    "object|help",
+    "object|idletime",
+    "object|refcount",
+    "persist",
+    "pexpire",
+    "pexpireat",
+    "pexpiretime",
+    "pfselftest",
+    "psetex",
+    "pttl",
+    "randomkey",
+    "rename",
+    "renamenx",
+    "restore",
+    "scan",
+    "set",
+    "setex",
+    "setnx",
+    "touch",
+    "ttl",
+    "type",
+    "unlink",
+    "unwatch",
+    "watch",
+    "wait",
+    "xgroup|help",
+    "xinfo|help",
+];
+
+/// What the scripts hold of each command, by its name or `container|subcommand`: `ok`, `arity`, `type`.
+fn recorded() -> BTreeSet<(String, &'static str)> {
+    let mut out = BTreeSet::new();
+    for file in FILES {
+        let text = std::fs::read_to_string(workspace_dir().join("tests/conformance").join(file)).expect(file);
+        let script = script::parse(&text).unwrap_or_else(|e| panic!("{file}: {e}"));
+        for send in script.sections.iter().flat_map(|s| &s.steps).filter_map(|step| match step {
+            Step::Send(send) if send.kind != SendKind::Raw => Some(send),
+            _ => None,
+        }) {
+            let words: Vec<String> = send.text.split(' ').take(2).map(str::to_ascii_lowercase).collect();
+            let name = match &words[..] {
+                [name, sub] if ["object", "xgroup", "xinfo"].contains(&&name[..]) => format!("{name}|{sub}"),
+                [name, ..] => name.trim_matches('"').into(),
+                [] => continue,
+            };
+            for want in send.wants.iter().filter_map(|want| want.of(Protocol::Resp2)) {
+                out.insert((
+                    name.clone(),
+                    match &want.text {
+                        text if text.contains("wrong number of arguments") => "arity",
+                        text if text.starts_with("-WRONGTYPE") => "type",
+                        text if text.starts_with('-') => continue,
+                        _ => "ok",
+                    },
+                ));
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn every_data_command_is_recorded_with_success_wrong_arity_and_wrong_type() {
+    let recorded = recorded();
+    let mut missing = Vec::new();
+    let mut look = |name: &str, arity: i32| {
+        // With one word and any number behind it no number is wrong.
+        let kinds = ["ok", "arity", "type"].into_iter().filter(|kind| match *kind {
+            "arity" => arity != -1,
+            "type" => !OF_ANY_TYPE.contains(&name),
+            _ => name != "wait",
+        });
+        missing.extend(
+            kinds.filter(|kind| !recorded.contains(&(name.into(), *kind))).map(|k| format!("{name}: {k}")),
+        );
+    };
+    for spec in commands::all().filter(|spec| DATA.contains(&spec.group)) {
+        if spec.subcommands.is_empty() {
+            look(spec.name, spec.arity);
+        }
+        spec.subcommands.iter().for_each(|sub| look(&format!("{}|{}", spec.name, sub.name), sub.arity));
+    }
+    assert!(missing.is_empty(), "not recorded: {missing:?}");
 }

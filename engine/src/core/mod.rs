@@ -45,6 +45,7 @@ use crate::replication::stability::Stability;
 use crate::replication::{Member, MemberReach};
 use crate::safety::RangeRules;
 use crate::state::footprint::Overhead;
+use crate::state::list::Near;
 use crate::state::shard::{Shard, ShardStats, World};
 use crate::state::table::{EntryPtr, SHARDS, shard_of};
 use crate::state::watch::WatchFlag;
@@ -298,6 +299,14 @@ impl Engine {
         let shard = self.shards[shard_of(hash)].lock();
         if let Some(table) = shard.table(self.physical(db)) {
             table.prefetch_value(hash);
+        }
+    }
+
+    /// Then, for keys of lists and streams: brings near what their ends lie in.
+    pub(crate) fn prefetch_ends(&self, db: u32, hash: u64, step: Near) {
+        let shard = self.shards[shard_of(hash)].lock();
+        if let Some(table) = shard.table(self.physical(db)) {
+            table.prefetch_ends(hash, step);
         }
     }
 

@@ -99,7 +99,13 @@ fn list(entry: &mut Entry<'_>, id: EffectId, op: &ListOp<'_>, expiry: Expiry) {
     match op {
         ListOp::Insert { spot, moved, values } => {
             let first = moved.unwrap_or(ElementId::new(id, 0));
-            let near = spot.parent().and_then(|parent| list.find(parent, None));
+            let is_end =
+                |end: Option<(ElementId, Life)>| end.is_some_and(|(end, _)| spot.parent() == Some(end));
+            let near = match spot.place {
+                Place::Behind if is_end(list.last()) => None,
+                Place::Ahead if is_end(list.first()) => Some(Pos::default()),
+                _ => spot.parent().and_then(|parent| list.find(parent, None)),
+            };
             let at = match (spot.place, near) {
                 (Place::Start, _) => Pos::default(),
                 (Place::End, _) | (_, None) => list.end(),

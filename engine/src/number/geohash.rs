@@ -31,7 +31,7 @@ impl Position {
 
     /// The position of a score: the middle of its cell.
     pub fn of_score(score: f64) -> Position {
-        let (west, south, east, north) = Cell { bits: score as u64, step: STEPS }.bounds();
+        let (west, south, east, north) = Cell { bits: bits_of(score), step: STEPS }.bounds();
         Position {
             longitude: ((west + east) / 2.0).clamp(-LONGITUDE_MAX, LONGITUDE_MAX),
             latitude: ((south + north) / 2.0).clamp(-LATITUDE_MAX, LATITUDE_MAX),
@@ -176,8 +176,9 @@ impl Cell {
         let (y, x) = (gather(self.bits), gather(self.bits >> 1));
         let cells = f64::from(1u32 << self.step);
         let at = |n: f64, max: f64| -max + n / cells * (2.0 * max);
+        let (east, north) = (f64::from(x.wrapping_add(1)), f64::from(y.wrapping_add(1)));
         let (x, y) = (f64::from(x), f64::from(y));
-        (at(x, LONGITUDE_MAX), at(y, LATITUDE_MAX), at(x + 1.0, LONGITUDE_MAX), at(y + 1.0, LATITUDE_MAX))
+        (at(x, LONGITUDE_MAX), at(y, LATITUDE_MAX), at(east, LONGITUDE_MAX), at(north, LATITUDE_MAX))
     }
 
     /// The cell so many to the east and to the north; the grid is round in both directions.
@@ -187,6 +188,18 @@ impl Cell {
         let (south, west) = (shifted(gather(self.bits), y), shifted(gather(self.bits >> 1), x));
         Cell { bits: spread(south) | spread(west) << 1, step: self.step }
     }
+}
+
+/// A score as an integer, as x86-64 converts one that fits: what does not is the least integer.
+pub fn integer_of(score: f64) -> i64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&score) { score as i64 } else { i64::MIN }
+}
+
+/// The bits of a score that need not be a position: those that Redis sees in it on x86-64.
+fn bits_of(score: f64) -> u64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if score < LIMIT { integer_of(score) as u64 } else { integer_of(score - LIMIT) as u64 ^ 1 << 63 }
 }
 
 /// The bits of a number on even places.
@@ -215,6 +228,14 @@ mod tests {
 
     const PALERMO: Position = Position { longitude: 13.361389, latitude: 38.115556 };
     const CATANIA: Position = Position { longitude: 15.087269, latitude: 37.502669 };
+
+    #[test]
+    fn scores_that_are_no_positions_are_read_as_redis_reads_them() {
+        assert_eq!([-1.0, f64::INFINITY, f64::NEG_INFINITY].map(bits_of), [u64::MAX, 0, 1 << 63]);
+        assert_eq!(integer_of(f64::INFINITY), i64::MIN);
+        let corner = Position { longitude: LONGITUDE_MAX, latitude: LATITUDE_MAX };
+        assert_eq!(Position::of_score(-1.0), corner);
+    }
 
     #[test]
     fn known_places_have_their_scores_and_texts() {

@@ -10,6 +10,7 @@ use super::resolve::{Resolved, resolve};
 use super::{Server, Session};
 use crate::commands::spec::{FindKeys, KeySpec, Scope};
 use crate::core::Turn;
+use crate::state::list::Near;
 
 /// Commands parsed and prefetched at a time.
 const BATCH: usize = 32;
@@ -147,6 +148,15 @@ impl Session {
             for of_elements in planned.iter().filter(|p| p.found.is_some_and(|f| f.spec.on_elements())) {
                 let hashes = &hashes[of_elements.first..][..of_elements.count];
                 hashes.iter().for_each(|hash| server.engine().prefetch_value(self.db, *hash));
+            }
+            let at_ends = |p: &&Planned| p.found.is_some_and(|f| ["list", "stream"].contains(&f.spec.group));
+            if planned.iter().any(|p| at_ends(&p)) {
+                for step in Near::ALL {
+                    for Planned { first, count, .. } in planned.iter().filter(at_ends) {
+                        let hashes = &hashes[*first..*first + *count];
+                        hashes.iter().for_each(|hash| server.engine().prefetch_ends(self.db, *hash, step));
+                    }
+                }
             }
         }
         let mut stop = None;

@@ -280,9 +280,10 @@ impl Shard {
         }
         self.track.changes += 1;
         if !self.watchers.is_empty() {
-            match effect.op {
+            match &effect.op {
                 Op::Reset => self.watchers.touch_going(db, key),
-                _ => self.watchers.touch(db, key),
+                op if !keeps_entries(op) => self.watchers.touch(db, key),
+                _ => {}
             }
         }
         let part = self.part(db);
@@ -305,6 +306,9 @@ impl Shard {
         let mut entry = unsafe { ptr.entry() };
         let (had_value, had_expiry) = (entry.kind().is_some(), entry.expiry() != Expiry::NEVER);
         let field_due_ms = entry.first_field_end_ms();
+        if !had_value && !self.watchers.is_empty() && keeps_entries(&effect.op) {
+            self.watchers.touch(db, key);
+        }
         if world.solo {
             solo::fold(&mut entry, id, effect);
         } else {
@@ -755,6 +759,7 @@ impl Shard {
             let other = if db == a { b } else { a };
             (db == a || db == b) && (was_live && state(db, key).0 || state(other, key).1)
         });
+        self.watchers.swap(a, b);
     }
 
     /// Forgets every key.
@@ -825,6 +830,21 @@ fn creates(op: &Op<'_>, solo: bool) -> bool {
         Op::Ttl(_) => !solo,
         _ => false,
     }
+}
+
+/// Leaves a stream's entries alone. To who watches the key that is no change, as in Redis, unless it makes the stream.
+fn keeps_entries(op: &Op<'_>) -> bool {
+    matches!(
+        op,
+        Op::Stream(
+            StreamOp::Set(_)
+                | StreamOp::GroupSet { .. }
+                | StreamOp::GroupDrop { .. }
+                | StreamOp::Deliver(_)
+                | StreamOp::Ack { .. }
+                | StreamOp::ConsumerDrop { .. }
+        )
+    )
 }
 
 /// Somebody who waits for the key may find what it waits for: not if things were only taken or handed out.

@@ -67,11 +67,44 @@ impl Watchers {
 
     pub fn remove(&mut self, db: u32, key: &[u8], flag: &Arc<WatchFlag>) {
         let id = (db, key.into());
-        if let Some(flags) = self.0.get_mut(&id) {
-            flags.retain(|f| !Arc::ptr_eq(f, flag));
-            if flags.is_empty() {
-                self.0.remove(&id);
+        let Some(flags) = self.0.get_mut(&id).filter(|flags| flags.iter().any(|f| Arc::ptr_eq(f, flag)))
+        else {
+            // Databases changed places since the client told its keys.
+            return self.0.retain(|(_, other), flags| {
+                if **other == *key {
+                    flags.retain(|f| !Arc::ptr_eq(f, flag));
+                }
+                !flags.is_empty()
+            });
+        };
+        flags.retain(|f| !Arc::ptr_eq(f, flag));
+        if flags.is_empty() {
+            self.0.remove(&id);
+        }
+    }
+
+    /// Two databases changed places: who watches a key of a number watches what is behind the number now.
+    pub fn swap(&mut self, a: u32, b: u32) {
+        if a == b || self.0.keys().all(|(db, _)| *db != a && *db != b) {
+            return;
+        }
+        let other = |db: u32| match db {
+            db if db == a => b,
+            db if db == b => a,
+            db => db,
+        };
+        let mut told: Vec<(*const WatchFlag, Box<[u8]>)> = Vec::new();
+        for ((db, key), flags) in std::mem::take(&mut self.0) {
+            for flag in &flags {
+                // One that watches the name in both is told once.
+                let id = (Arc::as_ptr(flag), key.clone());
+                if !told.contains(&id) {
+                    let mut keys = flag.keys.lock();
+                    keys.iter_mut().filter(|k| k.key == key).for_each(|k| k.db = other(k.db));
+                    told.push(id);
+                }
             }
+            self.0.insert((other(db), key), flags);
         }
     }
 

@@ -1,14 +1,14 @@
 //! Drives random commands at a node and at a redis-server, and prints the shortest script on which they differ.
 //!
-//! `differ [--seed N] [--seconds N] [--port N] [FAMILY…]`: a node of its own, or the one on a port; all families
-//! but `lex`, or those named.
+//! `differ [--seed N] [--seconds N] [--port N] [FAMILY…]`: a node of its own, or the one on a port; all families,
+//! or those named. Seeds alternate between RESP2 (even) and RESP3 (odd).
 //! What it prints is a conformance script with the replies of Redis.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use proto::resp::Value;
+use tests::agreement::agree;
 use tests::client::Client;
 use tests::grammar::{self, FAMILIES, Family};
 use tests::random::Random;
@@ -25,82 +25,108 @@ type Command = Vec<Vec<u8>>;
 struct Pair {
     ours: Client,
     redis: Client,
+    /// Commands of the transaction that is open.
+    queued: Option<Vec<Command>>,
+}
+
+/// What both servers answered.
+struct Replies {
+    ours: Vec<u8>,
+    redis: Vec<u8>,
 }
 
 impl Pair {
     fn connect(ours: u16, redis: u16, resp3: bool) -> std::io::Result<Pair> {
-        let mut pair = Pair { ours: Client::connect(ours)?, redis: Client::connect(redis)? };
+        let mut pair = Pair { ours: Client::connect(ours)?, redis: Client::connect(redis)?, queued: None };
         if resp3 {
             pair.ours.call(&["HELLO", "3"])?;
             pair.redis.call(&["HELLO", "3"])?;
         }
+        pair.run(&[b"FLUSHALL".to_vec()])?;
         Ok(pair)
     }
 
-    /// Both replies, as bytes; equal ones are dropped.
-    fn difference(&mut self, command: &[Vec<u8>]) -> std::io::Result<Option<(Vec<u8>, Vec<u8>)>> {
-        self.ours.send(command)?;
-        self.redis.send(command)?;
-        let (ours, redis) = (self.ours.read_raw()?, self.redis.read_raw()?);
-        if ours == redis || unordered(command) && sorted(&ours) == sorted(&redis) {
-            return Ok(None);
-        }
-        Ok(Some((ours, redis)))
+    /// The dump of a key as a server gives it; anything in a transaction, or if there is no such key.
+    fn dump(client: &mut Client, key: &[u8], queues: bool) -> std::io::Result<Vec<u8>> {
+        Ok(match queues {
+            false => match client.call(&[b"DUMP", key])? {
+                Value::Bulk(dump) => dump,
+                _ => b"none".to_vec(),
+            },
+            true => b"none".to_vec(),
+        })
     }
-}
 
-/// Commands whose elements come in no order.
-fn unordered(command: &[Vec<u8>]) -> bool {
-    let name = command[0].to_ascii_uppercase();
-    [&b"SMEMBERS"[..], b"SUNION", b"SINTER", b"SDIFF", b"HGETALL", b"HKEYS", b"HVALS"].contains(&&name[..])
-}
+    /// Runs a command on both; each gets the other's dumps.
+    fn run(&mut self, command: &[Vec<u8>]) -> std::io::Result<Replies> {
+        let (mut for_ours, mut for_redis) = (command.to_vec(), command.to_vec());
+        for at in 0..command.len() {
+            if let Some(key) = grammar::dump_of(&command[at]) {
+                for_ours[at] = Pair::dump(&mut self.redis, key, self.queued.is_some())?;
+                for_redis[at] = Pair::dump(&mut self.ours, key, self.queued.is_some())?;
+            }
+        }
+        self.ours.send(&for_ours)?;
+        self.redis.send(&for_redis)?;
+        Ok(Replies { ours: self.ours.read_raw()?, redis: self.redis.read_raw()? })
+    }
 
-/// A reply with its elements, or its pairs, in order.
-fn sorted(reply: &[u8]) -> Option<BTreeMap<String, usize>> {
-    let (value, _) = Value::decode(reply).ok()??;
-    let items: Vec<String> = match value {
-        Value::Array(items) | Value::Set(items) => items.iter().map(|item| format!("{item:?}")).collect(),
-        Value::Map(pairs) => pairs.iter().map(|pair| format!("{pair:?}")).collect(),
-        other => vec![format!("{other:?}")],
-    };
-    let mut counts = BTreeMap::new();
-    items.into_iter().for_each(|item| *counts.entry(item).or_default() += 1);
-    Some(counts)
+    /// Both replies, as bytes, if they do not agree.
+    fn difference(&mut self, command: &[Vec<u8>]) -> std::io::Result<Option<Replies>> {
+        let replies = self.run(command)?;
+        let agreed =
+            agree(command, self.queued.as_deref().unwrap_or_default(), &replies.ours, &replies.redis);
+        match (&mut self.queued, &replies.redis[..]) {
+            (Some(queued), b"+QUEUED\r\n") => queued.push(command.to_vec()),
+            (None, b"+OK\r\n") if command[0] == b"MULTI" => self.queued = Some(Vec::new()),
+            (Some(_), _) if [&b"EXEC"[..], b"DISCARD"].contains(&&command[0][..]) => self.queued = None,
+            _ => {}
+        }
+        Ok((!agreed).then_some(replies))
+    }
 }
 
 /// Commands that tell everything of every key. `copied`: not their encodings, for a copy has the one its elements ask for.
 fn inspection(pair: &mut Pair, copied: bool) -> std::io::Result<Vec<Command>> {
     let command = |words: &[&[u8]]| -> Command { words.iter().map(|word| word.to_vec()).collect() };
-    let mut out = vec![command(&[b"DBSIZE"])];
-    let Value::Array(keys) = pair.redis.call(&["KEYS", "*"])? else { return Ok(out) };
-    for key in keys {
-        let Value::Bulk(key) = key else { continue };
-        out.push(command(&[b"TYPE", &key]));
-        if !copied {
-            out.push(command(&[b"OBJECT", b"ENCODING", &key]));
+    let mut out = vec![command(&[b"DISCARD"]), command(&[b"UNWATCH"])];
+    pair.redis.call(&["DISCARD"])?;
+    for db in [&b"1"[..], b"0"] {
+        out.push(command(&[b"SELECT", db]));
+        out.push(command(&[b"DBSIZE"]));
+        pair.redis.call(&[&b"SELECT"[..], db])?;
+        let Value::Array(keys) = pair.redis.call(&["KEYS", "*"])? else { return Ok(out) };
+        for key in keys {
+            let Value::Bulk(key) = key else { continue };
+            out.push(command(&[b"TYPE", &key]));
+            out.push(command(&[b"PEXPIRETIME", &key]));
+            if !copied {
+                out.push(command(&[b"OBJECT", b"ENCODING", &key]));
+            }
+            out.push(match pair.redis.call(&[&b"TYPE"[..], key.as_slice()])? {
+                Value::Simple(kind) if kind == b"hash" => command(&[b"HGETALL", &key]),
+                Value::Simple(kind) if kind == b"set" => command(&[b"SMEMBERS", &key]),
+                Value::Simple(kind) if kind == b"zset" => {
+                    command(&[b"ZRANGE", &key, b"0", b"-1", b"WITHSCORES"])
+                }
+                Value::Simple(kind) if kind == b"stream" => command(&[b"XINFO", b"STREAM", &key, b"FULL"]),
+                Value::Simple(kind) if kind == b"list" => command(&[b"LRANGE", &key, b"0", b"-1"]),
+                _ => command(&[b"GET", &key]),
+            });
         }
-        out.push(match pair.redis.call(&[&b"TYPE"[..], key.as_slice()])? {
-            Value::Simple(kind) if kind == b"hash" => command(&[b"HGETALL", &key]),
-            Value::Simple(kind) if kind == b"set" => command(&[b"SMEMBERS", &key]),
-            Value::Simple(kind) if kind == b"zset" => command(&[b"ZRANGE", &key, b"0", b"-1", b"WITHSCORES"]),
-            Value::Simple(kind) if kind == b"stream" => command(&[b"XRANGE", &key, b"-", b"+"]),
-            Value::Simple(kind) if kind == b"list" => command(&[b"LRANGE", &key, b"0", b"-1"]),
-            _ => command(&[b"GET", &key]),
-        });
     }
     Ok(out)
 }
 
-/// Plays commands from nothing; the place of the first difference.
-fn play(ports: (u16, u16), resp3: bool, commands: &[Command]) -> std::io::Result<Option<usize>> {
+/// Plays commands from nothing; the connections, and the place of the first difference.
+fn play(ports: (u16, u16), resp3: bool, commands: &[Command]) -> std::io::Result<(Pair, Option<usize>)> {
     let mut pair = Pair::connect(ports.0, ports.1, resp3)?;
-    pair.difference(&[b"FLUSHALL".to_vec()])?;
     for (place, command) in commands.iter().enumerate() {
         if pair.difference(command)?.is_some() {
-            return Ok(Some(place));
+            return Ok((pair, Some(place)));
         }
     }
-    Ok(None)
+    Ok((pair, None))
 }
 
 /// Leaves out what is not needed for the difference.
@@ -112,7 +138,7 @@ fn shorten(ports: (u16, u16), resp3: bool, commands: Vec<Command>) -> std::io::R
         while at + 1 < kept.len() {
             let mut fewer = kept.clone();
             fewer.drain(at..(at + step).min(kept.len() - 1));
-            match play(ports, resp3, &fewer)? {
+            match play(ports, resp3, &fewer)?.1 {
                 Some(place) => {
                     fewer.truncate(place + 1);
                     kept = fewer;
@@ -128,6 +154,9 @@ fn shorten(ports: (u16, u16), resp3: bool, commands: Vec<Command>) -> std::io::R
 }
 
 fn quoted(word: &[u8]) -> String {
+    if word.len() > 1000 && word.iter().all(|b| *b == word[0] && b.is_ascii_alphanumeric()) {
+        return format!("{{{{{}*{}}}}}", word.len(), char::from(word[0]));
+    }
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"+-.#[(_*".contains(b);
     if !word.is_empty() && word.iter().all(plain) {
         return String::from_utf8_lossy(word).into_owned();
@@ -138,14 +167,12 @@ fn quoted(word: &[u8]) -> String {
 fn print(ports: (u16, u16), resp3: bool, seed: u64, commands: &[Command]) -> std::io::Result<()> {
     println!("@test seed {seed}\n@resp{}", if resp3 { 3 } else { 2 });
     let mut pair = Pair::connect(ports.0, ports.1, resp3)?;
-    pair.difference(&[b"FLUSHALL".to_vec()])?;
     for command in commands {
         let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
         println!("> {}", words.join(" "));
-        pair.redis.send(command)?;
-        println!("< {}", escape(&pair.redis.read_raw()?));
-        pair.ours.send(command)?;
-        println!("# ours: {}", escape(&pair.ours.read_raw()?));
+        let replies = pair.run(command)?;
+        println!("< {}", escape(&replies.redis));
+        println!("# ours: {}", escape(&replies.ours));
     }
     Ok(())
 }
@@ -176,7 +203,7 @@ fn options() -> Result<Options, String> {
         }
     }
     if out.families.is_empty() {
-        out.families = FAMILIES.iter().filter(|family| family.name != "lex").collect();
+        out.families = FAMILIES.iter().collect();
     }
     Ok(out)
 }
@@ -194,12 +221,23 @@ fn run() -> Result<bool, String> {
         let resp3 = seed % 2 == 1;
         let mut commands: Vec<Command> =
             (0..ROUND).map(|_| grammar::command(&mut random, &options.families)).collect();
-        let mut at = play(ports, resp3, &commands).map_err(io)?;
+        let (mut pair, mut at) = play(ports, resp3, &commands).map_err(io)?;
         if at.is_none() {
-            let mut pair = Pair::connect(ports.0, ports.1, resp3).map_err(io)?;
-            let copies = |c: &Command| c[0] == b"COPY" || c[0] == b"RENAME";
-            commands.extend(inspection(&mut pair, commands.iter().any(copies)).map_err(io)?);
-            at = play(ports, resp3, &commands).map_err(io)?;
+            let copies = |c: &Command| {
+                [&b"COPY"[..], b"RENAME", b"RENAMENX", b"MOVE", b"RESTORE", b"BITOP", b"SWAPDB"]
+                    .contains(&&c[0][..])
+            };
+            let first = commands.len();
+            let asked = inspection(&mut pair, commands.iter().any(copies)).map_err(io)?;
+            pair.ours.call(&["DISCARD"]).map_err(io)?;
+            pair.queued = None;
+            for (place, command) in asked.iter().enumerate().skip(1) {
+                if pair.difference(command).map_err(io)?.is_some() {
+                    at = Some(first + place);
+                    break;
+                }
+            }
+            commands.extend(asked);
         }
         if let Some(at) = at {
             commands.truncate(at + 1);
@@ -207,7 +245,7 @@ fn run() -> Result<bool, String> {
             print(ports, resp3, seed, &shortest).map_err(io)?;
             return Ok(false);
         }
-        ran += ROUND as u64;
+        ran += commands.len() as u64;
         seed += 1;
     }
     println!("{ran} commands, seeds {} to {}: no difference", options.seed, seed - 1);

@@ -6,7 +6,7 @@ use super::{metres, position, write_distance, write_position};
 use crate::commands::args::{self, is};
 use crate::commands::zsets::store;
 use crate::core::{Key, Unit};
-use crate::number::geohash::{Position, Shape};
+use crate::number::geohash::{Position, Shape, integer_of};
 use crate::number::parse_f64;
 use crate::refusal::Refusal;
 use crate::state::zset::ZSetValue;
@@ -223,7 +223,7 @@ fn run(unit: &mut Unit<'_>, args: &[&[u8]], form: Form, reply: &mut Replies<'_>)
             write_distance(reply, found.distance);
         }
         if request.with_hash {
-            reply.integer(found.score as i64);
+            reply.integer(integer_of(found.score));
         }
         if request.with_position {
             write_position(reply, found.at);

@@ -98,8 +98,8 @@ fn move_or_wait(
 }
 
 pub fn blmpop(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Result<(), Refusal> {
-    let patience_ms = timeout_seconds(args[1], unit.now_ms())?;
     let (names, end, count) = mpop_args(args, 2)?;
+    let patience_ms = timeout_seconds(args[1], unit.now_ms())?;
     if let Some(key) = first_to_take(unit, names)?
         && pop_first(unit, &[key.bytes], end, count, reply)?
     {

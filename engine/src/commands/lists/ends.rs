@@ -2,7 +2,7 @@
 
 use proto::resp::Replies;
 
-use super::{End, emit_insert, emit_remove, end_spot};
+use super::{End, emit_insert, emit_pop, emit_remove, end_spot};
 use crate::commands::args::{at_least, is};
 use crate::core::{Key, Unit};
 use crate::refusal::Refusal;
@@ -67,9 +67,10 @@ fn pop(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>, end: End) -
         return Ok(());
     };
     let Some(count) = count else {
-        let at = if end == End::Left { 0 } else { list.len() - 1 };
+        let (at, id) = if end == End::Left { (0, list.first_id()) } else { (list.len() - 1, list.last_id()) };
         reply.bulk(list.get(at).unwrap_or_default());
-        return emit_remove(unit, &key, at, 1);
+        emit_pop(unit, &key, id);
+        return Ok(());
     };
     let count = count.min(list.len());
     reply.array(count);

@@ -18,10 +18,10 @@ pub use range::{lindex, llen, lrange, ltrim};
 
 use crate::commands::args::is;
 use crate::core::{Key, Unit};
-use crate::effect::lists::{ElementId, IdRuns, ListOp, Place, Spot, WholeList};
+use crate::effect::lists::{ElementId, IdRun, IdRuns, ListOp, Place, Spot, WholeList};
 use crate::effect::{Expiry, Members, Op, Payload};
 use crate::refusal::Refusal;
-use crate::state::list::ListValue;
+use crate::state::list::{Life, ListValue};
 
 /// One end of a list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,14 +47,14 @@ pub(super) fn end_spot(list: Option<&ListValue>, end: End) -> Spot {
         return Spot { place, left: None, right: None };
     };
     match end {
-        End::Left => {
-            let place = if list.begins_live() { Place::Ahead } else { Place::Start };
-            Spot { place, left: None, right: list.first_id() }
-        }
-        End::Right => {
-            let place = if list.ends_live() { Place::Behind } else { Place::End };
-            Spot { place, left: list.last_id(), right: None }
-        }
+        End::Left => match list.first() {
+            Some((first, Life::Live)) => Spot { place: Place::Ahead, left: None, right: Some(first) },
+            _ => Spot { place: Place::Start, left: None, right: list.first_id() },
+        },
+        End::Right => match list.last() {
+            Some((last, Life::Live)) => Spot { place: Place::Behind, left: Some(last), right: None },
+            _ => Spot { place: Place::End, left: list.last_id(), right: None },
+        },
     }
 }
 
@@ -67,6 +67,14 @@ pub(super) fn emit_insert(
     values: &[&[u8]],
 ) {
     unit.emit(key, Op::List(ListOp::Insert { spot, moved, values: Members::Slices(values) }));
+}
+
+/// Emits the removal of the element at one end.
+pub(super) fn emit_pop(unit: &mut Unit<'_>, key: &Key<'_>, id: Option<ElementId>) {
+    let runs = id.map(IdRun::one);
+    if !runs.as_slice().is_empty() {
+        unit.emit(key, Op::List(ListOp::Remove(IdRuns::Slices(runs.as_slice()))));
+    }
 }
 
 /// Emits the removal of `count` elements from number `start` on.

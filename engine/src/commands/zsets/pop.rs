@@ -69,8 +69,12 @@ pub(in crate::commands) fn many_options<'s, 'a>(
     };
     let count = match rest[1..] {
         [] => 1,
-        [word, count] if is(word, "count") => {
-            at_least_1(count).ok_or(Refusal::Text("ERR count should be greater than 0"))?
+        [word, count, ref more @ ..] if is(word, "count") => {
+            let count = at_least_1(count).ok_or(Refusal::Text("ERR count should be greater than 0"))?;
+            if !more.is_empty() {
+                return Err(Refusal::Syntax);
+            }
+            count
         }
         _ => return Err(Refusal::Syntax),
     };

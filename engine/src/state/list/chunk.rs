@@ -1,12 +1,13 @@
 //! A piece of a list: some elements in order, with their names beside them.
 //!
 //! ```text
-//! data: (length varint, bytes) of each live element | spans: the names of all, live and dead | tail: where the last span begins
+//! room | data: (length varint, bytes) of each live element | room | spans: the names of all, live and dead | tail: the last span
 //! span: len << 5 | down << 4 | by seq << 3 | same node << 2 | state, varint | [node u64 LE] | seq, zigzag varint against the
 //!       span before | index varint
-//! tail: 0 when there is one span; else offset u16 LE among the spans, what it is written against (node u64 LE, seq u64 LE), 1
+//! tail: 0 when there is one span; else its length u8, what it is written against (node u64 LE, seq u64 LE), 1
 //! ```
-//! A change rewrites the spans next to its place; those farther on stay as they are.
+//! A change rewrites the spans next to its place; those farther on stay as they are. At both ends it moves nothing else: what is
+//! put to the front goes into the room ahead, and what is taken from there leaves room.
 //!
 //! A *dead* element keeps its name and place for a time, without its bytes; the state says in which of two generations it
 //! died.
@@ -69,33 +70,72 @@ struct Tail {
     before: (u64, u64),
 }
 
-const TAIL_LEN: usize = 19;
+const TAIL_LEN: usize = 18;
+/// Head, node, seq and index of a span at their longest.
+const SPAN_MAX: usize = 5 + 8 + 10 + 5;
 /// Spans that a change at one place rewrites: the one before it, its own and two more.
 const AROUND: usize = 4;
+/// Less room than this is not worth moving anything for.
+const ROOM_KEPT: usize = 128;
+/// From this size on a chunk is given more room at once than is asked for.
+const ROOMY: usize = 1024;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chunk {
     bytes: Vec<u8>,
+    /// Where the data begins.
+    start: u32,
     data_len: u32,
+    /// Room between data and spans.
+    gap: u32,
     live: u16,
     total: u16,
 }
 
-pub(super) fn put_span(out: &mut Vec<u8>, span: &Span, before: &mut (u64, u64)) {
-    let ElementId { node, seq, index } = span.ids.first;
-    let same = node == before.0;
-    let flags = u64::from(span.ids.step.down) << 4
-        | u64::from(span.ids.step.by_seq) << 3
-        | u64::from(same) << 2
-        | span.life as u64;
-    varint::put(out, u64::from(span.ids.len) << 5 | flags);
-    if !same {
-        out.extend_from_slice(&node.to_le_bytes());
+/// A span's bytes.
+struct SpanBytes {
+    bytes: [u8; SPAN_MAX],
+    len: usize,
+}
+
+impl SpanBytes {
+    fn new(span: &Span, before: &mut (u64, u64)) -> Self {
+        let mut out = SpanBytes { bytes: [0; SPAN_MAX], len: 0 };
+        let ElementId { node, seq, index } = span.ids.first;
+        let same = node == before.0;
+        let flags = u64::from(span.ids.step.down) << 4
+            | u64::from(span.ids.step.by_seq) << 3
+            | u64::from(same) << 2
+            | span.life as u64;
+        out.put(u64::from(span.ids.len) << 5 | flags);
+        if !same {
+            out.bytes[out.len..out.len + 8].copy_from_slice(&node.to_le_bytes());
+            out.len += 8;
+        }
+        out.put(varint::zigzag(seq.wrapping_sub(before.1) as i64));
+        out.put(u64::from(index));
+        *before = (node, seq);
+        out
     }
-    varint::put(out, varint::zigzag(seq.wrapping_sub(before.1) as i64));
-    varint::put(out, u64::from(index));
-    *before = (node, seq);
+
+    fn put(&mut self, mut n: u64) {
+        while n >= 0x80 {
+            self.bytes[self.len] = n as u8 | 0x80;
+            self.len += 1;
+            n >>= 7;
+        }
+        self.bytes[self.len] = n as u8;
+        self.len += 1;
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+pub(super) fn put_span(out: &mut Vec<u8>, span: &Span, before: &mut (u64, u64)) {
+    out.extend_from_slice(SpanBytes::new(span, before).as_slice());
 }
 
 /// Reads the span at the front; `None` at the end, or when malformed.
@@ -147,21 +187,45 @@ impl Chunk {
 
     /// Past its size, and made of more than one element.
     pub fn is_full(&self) -> bool {
-        self.total() > ITEMS_MAX || self.total() > 1 && self.bytes.len() > BYTES_MAX
+        self.total() > ITEMS_MAX || self.total() > 1 && self.used() > BYTES_MAX
     }
 
     /// Another element of so many bytes keeps it below its size.
     pub fn has_room(&self, value_len: usize) -> bool {
-        self.total == 0 || self.total() < ITEMS_MAX && self.bytes.len() + value_len + 8 <= BYTES_MAX
+        self.total == 0 || self.total() < ITEMS_MAX && self.used() + value_len + 8 <= BYTES_MAX
+    }
+
+    fn room(&self) -> usize {
+        (self.start + self.gap) as usize
+    }
+
+    /// Bytes without the room.
+    fn used(&self) -> usize {
+        self.bytes.len() - self.room()
+    }
+
+    fn data_end(&self) -> usize {
+        (self.start + self.data_len) as usize
+    }
+
+    fn spans_at(&self) -> usize {
+        self.data_end() + self.gap as usize
     }
 
     fn data(&self) -> &[u8] {
-        &self.bytes[..self.data_len as usize]
+        &self.bytes[self.start as usize..self.data_end()]
+    }
+
+    /// Places that a change at one end looks at; they may be prefetched.
+    pub fn ends(&self) -> [*const u8; 4] {
+        let at = |place: usize| self.bytes[place.min(self.bytes.len())..].as_ptr();
+        let len = self.bytes.len();
+        [at(self.start as usize), at(self.spans_at()), at(self.data_end()), at(len.saturating_sub(TAIL_LEN))]
     }
 
     /// `None` without a span.
     fn tail(&self) -> Option<Tail> {
-        if self.bytes.len() == self.data_len as usize {
+        if self.bytes.len() == self.spans_at() {
             return None;
         }
         let Some((bytes, 1)) = self.bytes.split_last().map(|(last, rest)| (rest, *last)) else {
@@ -169,40 +233,47 @@ impl Chunk {
         };
         let (bytes, seq) = bytes.split_last_chunk::<8>()?;
         let (bytes, node) = bytes.split_last_chunk::<8>()?;
-        let (_, at) = bytes.split_last_chunk::<2>()?;
+        let (len, spans) = bytes.split_last()?;
         let before = (u64::from_le_bytes(*node), u64::from_le_bytes(*seq));
-        Some(Tail { at: u16::from_le_bytes(*at).into(), before })
+        Some(Tail { at: spans.len() - self.spans_at() - usize::from(*len), before })
     }
 
     fn put_tail(&mut self, tail: Tail) {
         if tail.at == 0 {
             return self.bytes.push(0);
         }
-        self.bytes.extend_from_slice(&(tail.at as u16).to_le_bytes());
-        self.bytes.extend_from_slice(&tail.before.0.to_le_bytes());
-        self.bytes.extend_from_slice(&tail.before.1.to_le_bytes());
-        self.bytes.push(1);
+        let len = self.bytes.len() - self.spans_at() - tail.at;
+        let mut bytes = [1; TAIL_LEN];
+        bytes[0] = len as u8;
+        bytes[1..9].copy_from_slice(&tail.before.0.to_le_bytes());
+        bytes[9..17].copy_from_slice(&tail.before.1.to_le_bytes());
+        self.bytes.extend_from_slice(&bytes);
     }
 
     /// Where the spans end in the bytes.
     fn spans_end(&self) -> usize {
         match self.bytes.last() {
-            _ if self.bytes.len() == self.data_len as usize => self.bytes.len(),
+            _ if self.bytes.len() == self.spans_at() => self.bytes.len(),
             Some(1) => self.bytes.len() - TAIL_LEN,
             _ => self.bytes.len() - 1,
         }
     }
 
     pub fn spans(&self) -> impl Iterator<Item = Span> + '_ {
-        let mut rest = &self.bytes[self.data_len as usize..self.spans_end()];
+        let mut rest = &self.bytes[self.spans_at()..self.spans_end()];
         let mut before = (0, 0);
         std::iter::from_fn(move || take_span(&mut rest, &mut before))
+    }
+
+    /// The first span.
+    pub fn first_span(&self) -> Option<Span> {
+        take_span(&mut &self.bytes[self.spans_at()..self.spans_end()], &mut (0, 0))
     }
 
     /// The last span.
     pub fn last_span(&self) -> Option<Span> {
         let Tail { at, mut before } = self.tail()?;
-        take_span(&mut &self.bytes[self.data_len as usize + at..self.spans_end()], &mut before)
+        take_span(&mut &self.bytes[self.spans_at() + at..self.spans_end()], &mut before)
     }
 
     /// Values of the live elements.
@@ -284,7 +355,10 @@ impl Chunk {
     pub fn live_before(&self, place: usize) -> usize {
         let (mut at, mut live) = (0, 0);
         for span in self.spans() {
-            let len = (span.ids.len as usize).min(place.saturating_sub(at));
+            if at >= place {
+                break;
+            }
+            let len = (span.ids.len as usize).min(place - at);
             live += if span.life == Life::Live { len } else { 0 };
             at += len;
         }
@@ -293,20 +367,23 @@ impl Chunk {
 
     /// Writes spans from a place among them on, and the tail.
     fn put_spans(&mut self, from: Tail, spans: &[Span]) {
-        self.bytes.truncate(self.data_len as usize + from.at);
+        let mut written = SmallVec::<[u8; 4 * SPAN_MAX]>::new();
         let (mut before, mut tail) = (from.before, None);
         for span in spans {
-            tail = Some(Tail { at: self.bytes.len() - self.data_len as usize, before });
-            put_span(&mut self.bytes, span, &mut before);
+            tail = Some(Tail { at: from.at + written.len(), before });
+            written.extend_from_slice(SpanBytes::new(span, &mut before).as_slice());
         }
+        self.bytes.truncate(self.spans_at() + from.at);
         if let Some(tail) = tail {
+            self.grow(written.len() + if tail.at == 0 { 1 } else { TAIL_LEN });
+            self.bytes.extend_from_slice(&written);
             self.put_tail(tail);
         }
     }
 
     /// The span before the one that holds a place, or that one if it is the first; and the place of its first element.
     fn span_before(&self, place: usize) -> (Tail, usize) {
-        let all = &self.bytes[self.data_len as usize..self.spans_end()];
+        let all = &self.bytes[self.spans_at()..self.spans_end()];
         let (mut rest, mut here, mut at) = (all, Tail::default(), 0);
         let (mut from, mut first) = (here, at);
         loop {
@@ -322,16 +399,12 @@ impl Chunk {
         }
     }
 
-    /// Changes the spans around a place, which may be the end. `edit` gets some of them, and the place among their elements; it
+    /// Changes the spans around a place. `edit` gets some of them, and the place among their elements; it
     /// may be asked twice.
     fn edit_spans(&mut self, place: usize, edit: impl Fn(&mut Spans, usize)) {
-        let (base, end) = (self.data_len as usize, self.spans_end());
+        let (base, end) = (self.spans_at(), self.spans_end());
         let tail = self.tail().unwrap_or_default();
-        let (from, first) = if place == self.total() {
-            (tail, place - self.last_span().map_or(0, |last| last.ids.len as usize))
-        } else {
-            self.span_before(place)
-        };
+        let (from, first) = self.span_before(place);
         let mut spans = Spans::new();
         let (mut rest, mut before) = (&self.bytes[base + from.at..end], from.before);
         while spans.len() < AROUND
@@ -352,12 +425,13 @@ impl Chunk {
             edit(&mut spans, place);
             return self.put_spans(Tail::default(), &spans);
         }
-        let mut written = Vec::with_capacity(64);
+        let mut written = SmallVec::<[u8; 4 * SPAN_MAX]>::new();
         let mut before = from.before;
-        spans.iter().for_each(|span| put_span(&mut written, span, &mut before));
+        spans.iter().for_each(|span| written.extend_from_slice(SpanBytes::new(span, &mut before).as_slice()));
         let (start, stop) = (base + from.at, end - left);
         let shifted = tail.at + written.len() - (stop - start);
         self.bytes.truncate(end);
+        self.grow(written.len() + TAIL_LEN);
         self.bytes.splice(start..stop, written);
         self.put_tail(Tail { at: shifted, ..tail });
     }
@@ -371,60 +445,224 @@ impl Chunk {
         }
     }
 
-    /// Start and end of the live element number `nth` in the data.
+    /// Start and end of the live element number `nth` in the bytes.
     fn data_range(&self, nth: usize) -> (usize, usize) {
+        let end = self.data_end();
         if nth >= self.live() {
-            return (self.data_len as usize, self.data_len as usize);
+            return (end, end);
         }
         let mut rest = self.data();
         for _ in 0..nth {
             varint::take_bytes(&mut rest);
         }
-        let start = self.data_len as usize - rest.len();
+        let start = end - rest.len();
         varint::take_bytes(&mut rest);
-        (start, self.data_len as usize - rest.len())
+        (start, end - rest.len())
     }
 
-    fn put_data(&mut self, at: usize, value: &[u8]) {
-        let head = varint_len(value.len());
-        self.grow(head + value.len() + 16);
-        let old = self.bytes.len();
-        self.bytes.resize(old + head + value.len(), 0);
-        self.bytes.copy_within(at..old, at + head + value.len());
-        let mut n = value.len();
-        for byte in &mut self.bytes[at..at + head] {
-            *byte = n as u8 | 0x80;
-            n >>= 7;
+    /// Takes all room out, in place.
+    fn squeeze(&mut self) {
+        let (start, data_end, spans_at) = (self.start as usize, self.data_end(), self.spans_at());
+        self.bytes.copy_within(start..data_end, 0);
+        let data_len = self.data_len as usize;
+        self.bytes.copy_within(spans_at.., data_len);
+        self.bytes.truncate(data_len + self.bytes.len() - spans_at);
+        (self.start, self.gap) = (0, 0);
+    }
+
+    /// Gives memory back that is mostly room.
+    fn settle(&mut self) {
+        if self.room() > ROOM_KEPT && self.room() > self.bytes.len() / 2 {
+            self.squeeze();
         }
-        self.bytes[at + head - 1] &= 0x7f;
-        self.bytes[at + head..at + head + value.len()].copy_from_slice(value);
-        self.data_len += (head + value.len()) as u32;
-    }
-
-    fn cut_data(&mut self, start: usize, end: usize) {
-        self.bytes.drain(start..end);
-        self.data_len -= (end - start) as u32;
         if self.bytes.capacity() > 256 && self.bytes.len() < self.bytes.capacity() / 4 {
             self.bytes.shrink_to(self.bytes.len() * 2);
         }
     }
 
-    /// Puts an element at a place, before the one that is there.
-    pub fn insert(&mut self, place: usize, id: ElementId, value: &[u8], life: Life) {
+    /// How much room to make where some is needed.
+    fn ample(&self, needed: usize) -> usize {
+        if self.bytes.len() < ROOMY { needed } else { needed + ROOM_KEPT }
+    }
+
+    /// Has so much room between data and spans.
+    fn make_gap(&mut self, len: usize) {
+        let Some(needed) = len.checked_sub(self.gap as usize).filter(|needed| *needed > 0) else { return };
+        if self.bytes.len() + needed + 16 > self.bytes.capacity() && self.start as usize > ROOM_KEPT.max(len)
+        {
+            self.squeeze();
+            return self.make_gap(len);
+        }
+        let more = self.ample(needed);
+        self.grow(more + 16);
+        let (at, old) = (self.spans_at(), self.bytes.len());
+        self.bytes.resize(old + more, 0);
+        self.bytes.copy_within(at..old, at + more);
+        self.gap += more as u32;
+    }
+
+    /// Has so much room ahead of the data.
+    fn make_start(&mut self, len: usize) {
+        let Some(needed) = len.checked_sub(self.start as usize).filter(|needed| *needed > 0) else { return };
+        let more = self.ample(needed);
+        self.grow(more + 16);
+        let old = self.bytes.len();
+        self.bytes.resize(old + more, 0);
+        self.bytes.copy_within(0..old, more);
+        self.start += more as u32;
+    }
+
+    /// Puts a live element's bytes before what is at a place among the bytes of the data.
+    fn put_data(&mut self, at: usize, value: &[u8]) {
+        let head = varint_len(value.len());
+        let len = head + value.len();
+        let before = at - self.start as usize;
+        let place = if before == 0 && self.data_len > 0 {
+            self.make_start(len);
+            self.start -= len as u32;
+            self.start as usize
+        } else {
+            self.make_gap(len);
+            let (at, end) = (self.start as usize + before, self.data_end());
+            self.bytes.copy_within(at..end, at + len);
+            self.gap -= len as u32;
+            at
+        };
+        self.data_len += len as u32;
+        let (bytes, mut n) = (&mut self.bytes[place..place + len], value.len());
+        for byte in &mut bytes[..head] {
+            *byte = n as u8 | 0x80;
+            n >>= 7;
+        }
+        bytes[head - 1] &= 0x7f;
+        bytes[head..].copy_from_slice(value);
+    }
+
+    fn cut_data(&mut self, start: usize, end: usize) {
+        let len = (end - start) as u32;
+        if start == self.start as usize {
+            self.start += len;
+        } else {
+            let data_end = self.data_end();
+            self.bytes.copy_within(end..data_end, start);
+            self.gap += len;
+        }
+        self.data_len -= len;
+    }
+
+    /// Changes the first spans. `edit` gets the first two; false when there are not more than these, or no room for what it makes
+    /// of them: then nothing has changed.
+    fn edit_front(&mut self, edit: impl FnOnce(&mut Spans)) -> bool {
+        let (base, end) = (self.spans_at(), self.spans_end());
+        let (mut rest, mut before) = (&self.bytes[base..end], (0, 0));
+        let mut spans = Spans::new();
+        while spans.len() < 2
+            && let Some(span) = take_span(&mut rest, &mut before)
+        {
+            spans.push(span);
+        }
+        let (unchanged, last) = (rest.len(), spans.last().map(|span| span.ids.first));
+        if unchanged == 0 {
+            return false;
+        }
+        edit(&mut spans);
+        assert!(spans.last().map(|span| span.ids.first) == last, "what follows is written against it");
+        let (mut written, mut before) = (SmallVec::<[u8; 4 * SPAN_MAX]>::new(), (0, 0));
+        spans.iter().for_each(|span| written.extend_from_slice(SpanBytes::new(span, &mut before).as_slice()));
+        let front = end - unchanged;
+        if front - base + (self.gap as usize) < written.len() {
+            let needed = written.len() - (front - base);
+            self.make_gap(needed);
+        }
+        let front = self.spans_at() + (front - base);
+        let from = front - written.len();
+        self.bytes[from..front].copy_from_slice(&written);
+        self.gap = (from - self.data_end()) as u32;
+        true
+    }
+
+    /// Puts an element before all others.
+    fn push_front(&mut self, id: ElementId, value: &[u8], life: Life) {
         if life == Life::Live {
-            let at = if place == self.total() {
-                self.data_len as usize
-            } else {
-                self.data_range(self.live_before(place)).0
-            };
-            self.put_data(at, value);
+            self.put_data(self.start as usize, value);
             self.live += 1;
         }
-        let append = place == self.total();
-        self.edit_spans(place, |spans, place| {
-            if append {
-                return push_id(spans, id, life);
+        self.total += 1;
+        let put = |spans: &mut Spans| {
+            let mut edited = Spans::new();
+            push_id(&mut edited, id, life);
+            let joined = spans.first().and_then(|first| Some((step_into(&edited[0], first)?, first.ids.len)));
+            if let Some((step, len)) = joined {
+                (edited[0].ids.step, edited[0].ids.len) = (step, len + 1);
             }
+            spans[usize::from(joined.is_some())..].iter().for_each(|span| edited.push(*span));
+            *spans = edited;
+        };
+        if !self.edit_front(put) {
+            let mut spans: Spans = self.spans().collect();
+            put(&mut spans);
+            self.put_spans(Tail::default(), &spans);
+        }
+    }
+
+    /// Takes the first element out.
+    fn pop_front(&mut self) {
+        let Some(first) = self.first_span() else { return };
+        if first.life == Life::Live {
+            let (start, end) = self.data_range(0);
+            self.cut_data(start, end);
+            self.live -= 1;
+        }
+        self.total -= 1;
+        let take = |spans: &mut Spans| {
+            let ids = &mut spans[0].ids;
+            if ids.len == 1 {
+                spans.remove(0);
+            } else {
+                (ids.first, ids.len) = (ids.at(1), ids.len - 1);
+            }
+        };
+        if !self.edit_front(take) {
+            let mut spans: Spans = self.spans().collect();
+            take(&mut spans);
+            self.put_spans(Tail::default(), &spans);
+        }
+        self.settle();
+    }
+
+    /// Puts an element behind all others.
+    fn push_back(&mut self, id: ElementId, value: &[u8], life: Life) {
+        if life == Life::Live {
+            self.put_data(self.data_end(), value);
+            self.live += 1;
+        }
+        self.total += 1;
+        let next = Span { ids: IdRun::one(id), life };
+        let (base, end) = (self.spans_at(), self.spans_end());
+        let Some(tail) = self.tail() else { return self.put_spans(Tail::default(), &[next]) };
+        let (mut rest, mut before) = (&self.bytes[base + tail.at..end], tail.before);
+        if let Some(mut last) = take_span(&mut rest, &mut before)
+            && last.life == life
+            && last.ids.extend(id)
+        {
+            return self.put_spans(tail, &[last]);
+        }
+        self.put_spans(Tail { at: end - base, before }, &[next]);
+    }
+
+    /// Puts an element at a place, before the one that is there.
+    pub fn insert(&mut self, place: usize, id: ElementId, value: &[u8], life: Life) {
+        if place == self.total() {
+            return self.push_back(id, value, life);
+        }
+        if place == 0 {
+            return self.push_front(id, value, life);
+        }
+        if life == Life::Live {
+            self.put_data(self.data_range(self.live_before(place)).0, value);
+            self.live += 1;
+        }
+        self.edit_spans(place, |spans, place| {
             let mut edited = Spans::new();
             let mut at = 0;
             for span in spans.iter() {
@@ -451,6 +689,9 @@ impl Chunk {
 
     /// Takes an element out altogether.
     pub fn remove(&mut self, place: usize) {
+        if place == 0 {
+            return self.pop_front();
+        }
         self.change(place, None);
         self.total -= 1;
     }
@@ -480,13 +721,18 @@ impl Chunk {
             }
             *spans = edited;
         });
+        self.settle();
     }
 
     /// Another value for a live element.
     pub fn set(&mut self, place: usize, value: &[u8]) {
-        let (start, end) = self.data_range(self.live_before(place));
+        let nth = self.live_before(place);
+        let (start, end) = self.data_range(nth);
         self.cut_data(start, end);
-        self.put_data(start, value);
+        // What was the first has become room.
+        let at = if nth == 0 { self.start as usize } else { start };
+        self.put_data(at, value);
+        self.settle();
     }
 
     /// A chunk of the elements for which `keep` gives a life.
@@ -522,6 +768,13 @@ impl Chunk {
         });
         tail
     }
+}
+
+/// The step by which the first element of `next` follows the one of `one`, and all of `next` with it.
+fn step_into(one: &Span, next: &Span) -> Option<Step> {
+    let mut ids = one.ids;
+    let joins = one.life == next.life && ids.extend(next.ids.first);
+    (joins && (next.ids.len == 1 || next.ids.step == ids.step)).then_some(ids.step)
 }
 
 fn push_span(spans: &mut Spans, span: Span) {
@@ -562,6 +815,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_comes_and_goes_at_the_ends_leaves_little_room() {
+        for (front, back) in [(true, false), (false, true), (true, true)] {
+            let mut chunk = Chunk::default();
+            for seq in 0..20_000u64 {
+                let id = ElementId { node: 1 + seq % 2, seq: seq * 7, index: 0 };
+                let value = vec![b'v'; (seq % 60) as usize];
+                let place = if front && (seq % 2 == 0 || !back) { 0 } else { chunk.total() };
+                chunk.insert(place, id, &value, Life::Live);
+                if chunk.total() > 40 {
+                    chunk.remove(if back { 0 } else { chunk.total() - 1 });
+                }
+                assert!(chunk.bytes.capacity() < 3 * chunk.used() + 1024, "{chunk:?}");
+            }
+            assert_eq!((chunk.items().count(), chunk.values().count()), (40, 40));
+        }
+    }
+
+    #[test]
     fn random_edits_of_a_chunk_equal_those_of_a_vector() {
         let mut state = 7u64;
         let mut random = |n: usize| {
@@ -575,7 +846,7 @@ mod tests {
             for _ in 0..60 {
                 match random(6) {
                     0..3 => {
-                        let place = if random(2) == 0 { model.len() } else { random(model.len() + 1) };
+                        let place = [0, model.len(), model.len(), random(model.len() + 1)][random(4)];
                         seq += [1, 1, 1, 5][random(4)];
                         let id = match random(5) {
                             0 => ElementId { node: u64::MAX, seq: seq << 40, index: ElementId::MOVED },
@@ -588,7 +859,7 @@ mod tests {
                         model.insert(place, (id, value, life));
                     }
                     3 if !model.is_empty() => {
-                        let place = random(model.len());
+                        let place = if random(2) == 0 { 0 } else { random(model.len()) };
                         chunk.remove(place);
                         model.remove(place);
                     }

@@ -9,8 +9,11 @@ mod cursor;
 
 use std::collections::VecDeque;
 
+use smallvec::{SmallVec, smallvec};
+
 use proto::{EffectId, varint};
 
+use super::table::prefetch;
 use crate::effect::Members;
 use crate::effect::lists::{ElementId, IdRun};
 use crate::image::bytes::Fields;
@@ -20,6 +23,18 @@ pub use cursor::Cursor;
 
 /// Chunks of a block at most.
 const CHUNKS_MAX: usize = 256;
+
+/// What is brought near, one after another once the value is, before a command looks at the ends of a list or stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Near {
+    Chunks,
+    Ends,
+}
+
+impl Near {
+    /// In the order in which one leads to the next.
+    pub const ALL: [Near; 2] = [Near::Chunks, Near::Ends];
+}
 
 /// Where an element is. Valid until the list changes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -48,7 +63,8 @@ struct Block {
 
 #[derive(Clone, Debug, Default)]
 struct Rope {
-    blocks: VecDeque<Block>,
+    /// The commonest number is one.
+    blocks: SmallVec<[Block; 1]>,
     live: usize,
     total: usize,
 }
@@ -56,7 +72,7 @@ struct Rope {
 #[derive(Clone, Debug)]
 enum Repr {
     One(Chunk),
-    Many(Box<Rope>),
+    Many(Rope),
 }
 
 /// See the module.
@@ -142,7 +158,7 @@ impl ListValue {
                 let one = std::mem::take(one);
                 let (live, total) = (one.live(), one.total());
                 let block = Block { chunks: [one].into(), live, total };
-                self.0 = Repr::Many(Box::new(Rope { blocks: [block].into(), live, total }));
+                self.0 = Repr::Many(Rope { blocks: smallvec![block], live, total });
                 let Repr::Many(rope) = &mut self.0 else { return };
                 rope.divide(0, 0);
                 return;
@@ -251,18 +267,18 @@ impl ListValue {
             let one = std::mem::take(one);
             let (live, total) = (one.live(), one.total());
             let block = Block { chunks: [one].into(), live, total };
-            self.0 = Repr::Many(Box::new(Rope { blocks: [block].into(), live, total }));
+            self.0 = Repr::Many(Rope { blocks: smallvec![block], live, total });
         }
         let Repr::Many(rope) = &mut self.0 else { return };
-        let end = if at_back { rope.blocks.back_mut() } else { rope.blocks.front_mut() };
+        let end = if at_back { rope.blocks.last_mut() } else { rope.blocks.first_mut() };
         if end.is_none_or(|block| block.chunks.len() >= CHUNKS_MAX) {
             if at_back {
-                rope.blocks.push_back(Block::default());
+                rope.blocks.push(Block::default());
             } else {
-                rope.blocks.push_front(Block::default());
+                rope.blocks.insert(0, Block::default());
             }
         }
-        let end = if at_back { rope.blocks.back_mut() } else { rope.blocks.front_mut() };
+        let end = if at_back { rope.blocks.last_mut() } else { rope.blocks.first_mut() };
         let Some(end) = end else { return };
         if at_back {
             end.chunks.push_back(Chunk::default());
@@ -356,7 +372,10 @@ impl ListValue {
     }
 
     pub fn first_id(&self) -> Option<ElementId> {
-        self.id(0)
+        match self.first_span() {
+            Some(Span { ids, life: Life::Live }) => Some(ids.first),
+            _ => self.id(0),
+        }
     }
 
     pub fn last_id(&self) -> Option<ElementId> {
@@ -366,20 +385,42 @@ impl ListValue {
         }
     }
 
+    /// The first span, of live or dead elements.
+    fn first_span(&self) -> Option<Span> {
+        self.chunk((0, 0))?.first_span()
+    }
+
     /// The last span, of live or dead elements.
     fn last_span(&self) -> Option<Span> {
         let block = self.blocks() - 1;
         self.chunk((block, self.chunks_of(block) - 1))?.last_span()
     }
 
-    /// The first of all elements is alive.
-    pub fn begins_live(&self) -> bool {
-        self.chunk((0, 0)).and_then(|c| c.spans().next()).is_some_and(|s| s.life == Life::Live)
+    /// Name and life of the first of all elements.
+    pub fn first(&self) -> Option<(ElementId, Life)> {
+        self.first_span().map(|span| (span.ids.first, span.life))
     }
 
-    /// The last of all elements is alive.
-    pub fn ends_live(&self) -> bool {
-        self.last_span().is_some_and(|s| s.life == Life::Live)
+    /// Name and life of the last of all elements.
+    pub fn last(&self) -> Option<(ElementId, Life)> {
+        self.last_span().map(|span| (span.ids.at(span.ids.len - 1), span.life))
+    }
+
+    /// What a change at either end looks at: the chunks that are there, then the bytes in them, as far as it is near already.
+    pub(crate) fn prefetch(&self, step: Near) {
+        let rope = match (&self.0, step) {
+            (Repr::One(one), Near::Ends) => return one.ends().into_iter().for_each(prefetch),
+            (Repr::One(_), _) => return,
+            (Repr::Many(rope), _) => rope,
+        };
+        let (Some(first), Some(last)) = (rope.blocks.first(), rope.blocks.last()) else { return };
+        let (Some(front), Some(back)) = (first.chunks.front(), last.chunks.back()) else { return };
+        if step == Near::Chunks {
+            prefetch((&raw const *front).cast());
+            return prefetch((&raw const *back).cast());
+        }
+        let ([start, front_spans, ..], [_, _, end, tail]) = (front.ends(), back.ends());
+        [start, front_spans, end, tail].into_iter().for_each(prefetch);
     }
 
     /// Some element, alive or dead, came from another list: it may come to stand elsewhere.
@@ -434,8 +475,11 @@ impl ListValue {
                 return Some(found);
             }
         }
+        if self.first().is_some_and(|(first, _)| first == id) {
+            return Some(Pos::default());
+        }
         let end = self.end();
-        if self.last_span().is_some_and(|last| last.ids.at(last.ids.len - 1) == id) {
+        if self.last().is_some_and(|(last, _)| last == id) {
             return Some(Pos { item: end.item - 1, ..end });
         }
         let (mut front, mut back) = ((0, 0), end.chunk_place());
@@ -540,14 +584,14 @@ impl ListValue {
             }
             Repr::Many(rope) => {
                 rope.blocks.truncate(last.block as usize + 1);
-                if let Some(block) = rope.blocks.back_mut() {
+                if let Some(block) = rope.blocks.last_mut() {
                     block.chunks.truncate(last.chunk as usize + 1);
                     if let Some(chunk) = block.chunks.back_mut() {
                         chunk.split_off(last.item as usize + 1);
                     }
                 }
                 rope.blocks.drain(..first.block as usize);
-                if let Some(block) = rope.blocks.front_mut() {
+                if let Some(block) = rope.blocks.first_mut() {
                     block.chunks.drain(..first.chunk as usize);
                     if let Some(chunk) = block.chunks.front_mut() {
                         *chunk = chunk.split_off(first.item as usize);
@@ -574,7 +618,7 @@ impl ListValue {
     }
 
     /// Names of the live elements from number `start` on, as runs.
-    pub fn runs(&self, start: usize, count: usize) -> Vec<IdRun> {
+    pub fn runs(&self, start: usize, count: usize) -> SmallVec<[IdRun; 4]> {
         let mut spans = Spans::new();
         let (block, chunk, mut skip) = self.chunk_of_live(start).unwrap_or((self.blocks(), 0, 0));
         let (mut place, mut left) = ((block, chunk), count);
@@ -612,8 +656,9 @@ impl ListValue {
         let looked = if samples == 0 { chunks } else { samples.min(chunks) };
         let all = rope.blocks.iter().flat_map(|b| b.chunks.iter());
         let bytes: usize = all.take(looked).map(|chunk| chunk.heap_bytes(block)).sum();
-        let held = block(size_of::<Rope>()) + block(rope.blocks.capacity() * size_of::<Block>());
-        held + frames + (bytes * chunks).checked_div(looked).unwrap_or(0)
+        let spilled =
+            if rope.blocks.spilled() { block(rope.blocks.capacity() * size_of::<Block>()) } else { 0 };
+        spilled + frames + (bytes * chunks).checked_div(looked).unwrap_or(0)
     }
 
     /// Appends every element with its name and life.

@@ -218,6 +218,11 @@ impl Chunk {
             && fields.iter().step_by(2).all(|name| take_bytes(&mut names).is_some_and(|own| own == name))
     }
 
+    /// Where the names and the end lie; they may be prefetched.
+    pub fn ends(&self) -> [*const u8; 2] {
+        [self.bytes.as_ptr(), self.bytes[self.bytes.len()..].as_ptr()]
+    }
+
     /// Puts an entry at the end; its id is above the last.
     pub fn push(&mut self, id: StreamId, fields: &Members<'_>) {
         let own = !self.has_names_of(fields);

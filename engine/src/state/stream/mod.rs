@@ -25,6 +25,8 @@ pub use id::StreamId;
 pub use items::{Delivery, Name, NameBytes, Part, Span};
 
 use super::limits::{STREAM_BYTES, STREAM_ENTRIES};
+use super::list::Near;
+use super::table::prefetch;
 use crate::effect::Members;
 
 /// What a stream knows besides its entries.
@@ -133,6 +135,15 @@ impl StreamValue {
 
     pub fn last_id(&self) -> StreamId {
         self.marks.last
+    }
+
+    /// What an entry at the end looks at: the last chunk, then its bytes, as far as it is near already.
+    pub(crate) fn prefetch(&self, step: Near) {
+        match (step, self.chunks.back()) {
+            (Near::Chunks, Some(last)) => prefetch((&raw const *last).cast()),
+            (Near::Ends, Some(last)) => last.ends().into_iter().for_each(prefetch),
+            (_, None) => {}
+        }
     }
 
     /// Id of the first entry.

@@ -11,6 +11,9 @@ mod entry;
 
 pub use entry::{Entry, EntryPtr, dead_bytes};
 
+use super::list::Near;
+use super::value::ValueRef;
+
 /// Hash bits that choose the shard.
 pub const SHARD_BITS: u32 = 10;
 /// Shards of an engine.
@@ -136,6 +139,21 @@ impl Table {
         if !address.is_null() {
             // SAFETY: a live pointer by the invariant, and the shard is held; nothing is changed.
             unsafe { EntryPtr::from_bits(address as u64).prefetch_value() }
+        }
+    }
+
+    /// Brings near what the ends of a list or stream lie in, if the first entry whose tag matches is one: one step after another.
+    pub fn prefetch_ends(&self, hash: u64, step: Near) {
+        let address = self.entry_address(hash);
+        if address.is_null() {
+            return;
+        }
+        // SAFETY: a live pointer by the invariant, and the shard is held; nothing is changed.
+        let entry = unsafe { EntryPtr::from_bits(address as u64).entry() };
+        match entry.value() {
+            Some(ValueRef::List(list)) => list.prefetch(step),
+            Some(ValueRef::Stream(stream)) => stream.prefetch(step),
+            _ => {}
         }
     }
 

@@ -38,6 +38,8 @@ pub enum Workload {
     /// Values into ten thousand lists.
     Lpush,
     Rpush,
+    /// Entries of one field, with ids that the server chooses, into ten thousand streams.
+    Xadd,
     /// RPUSH to ten thousand lists in turn, scattered.
     FillLists,
     /// From the lists of [`Workload::FillLists`] in turn: as many requests as it had find something.
@@ -134,6 +136,10 @@ impl Requests {
             }
             Workload::Lpush => vec![Template::command("LPUSH", 2).key("list:", Draw::Random(SETS)).value()],
             Workload::Rpush => vec![Template::command("RPUSH", 2).key("list:", Draw::Random(SETS)).value()],
+            Workload::Xadd => {
+                let start = Template::command("XADD", 4).key("stream:", Draw::Random(SETS));
+                vec![start.word("*").word("field").value()]
+            }
             Workload::FillLists => {
                 vec![Template::command("RPUSH", 2).key("pop:", Draw::Scattered(SETS)).value()]
             }
@@ -291,6 +297,8 @@ mod tests {
             (sadd[0].as_slice(), &sadd[1][..4], &sadd[2][..7], sadd.len()),
             (&b"SADD"[..], &b"set:"[..], &b"member:"[..], 3)
         );
+        let xadd = one(&mut Requests::new(Workload::Xadd, 7));
+        assert_eq!((xadd[0].as_slice(), xadd[2].as_slice(), xadd[4].len()), (&b"XADD"[..], &b"*"[..], 32));
     }
 
     #[test]

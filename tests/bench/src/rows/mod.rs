@@ -10,6 +10,7 @@ mod reactors;
 mod replication;
 mod scan;
 mod small;
+mod streams;
 mod throughput;
 mod types;
 mod wide;
@@ -62,6 +63,7 @@ fn all() -> Vec<Group> {
         reactors::group(),
         memory::group(),
         small::group(),
+        streams::group(),
         freeing::group(),
         scan::group(),
         index::group(),

@@ -1,4 +1,4 @@
-//! Lists, and whole collections read or computed, as the lean client measures them; ours with its log on `everysec` against
+//! Lists, streams, and whole collections read or computed, as the lean client measures them; ours with its log on `everysec` against
 //! redis-server with persistence off.
 
 use crate::bench::Bench;
@@ -11,8 +11,11 @@ use super::line::at_least;
 use super::{Group, Line, Tool};
 
 const PIPELINE: usize = 16;
-const PUSHES: [(&str, Workload); 2] =
-    [("P=16 LPUSH lean", Workload::Lpush), ("P=16 RPUSH lean", Workload::Rpush)];
+const PUSHES: [(&str, Workload); 3] = [
+    ("P=16 LPUSH lean", Workload::Lpush),
+    ("P=16 RPUSH lean", Workload::Rpush),
+    ("P=16 XADD lean", Workload::Xadd),
+];
 const POP: &str = "P=16 LPOP lean";
 const READS: [(&str, Workload); 3] = [
     ("P=16 LRANGE of 100 lean", Workload::Lrange),
