@@ -31,14 +31,14 @@ const FIELDS: [std::ops::Range<usize>; 2] = [26..35, 70..STREAMS];
 const STREAMS: usize = 79;
 /// Arms of [`World::stream_command`].
 const STREAM_COMMANDS: usize = 26;
-/// The arms on values of one kind.
-const KINDS: [(&str, &[std::ops::Range<usize>]); 6] = [
-    ("string", &[0..9, 23..25, 46..53]),
-    ("set", &[13..22]),
-    ("hash", &FIELDS),
-    ("zset", &[35..46]),
-    ("list", &[LISTS]),
-    ("stream", &[STREAMS..COMMANDS]),
+/// The arms on values of one kind: from, and up to but without.
+const KINDS: [(&str, &[(usize, usize)]); 6] = [
+    ("string", &[(0, 9), (23, 25), (46, 53)]),
+    ("set", &[(13, 22)]),
+    ("hash", &[(FIELDS[0].start, FIELDS[0].end), (FIELDS[1].start, FIELDS[1].end)]),
+    ("zset", &[(35, 46)]),
+    ("list", &[(LISTS.start, LISTS.end)]),
+    ("stream", &[(STREAMS, COMMANDS)]),
 ];
 /// Arms on keys of any kind.
 const GENERIC: [usize; 5] = [9, 11, 12, 22, 25];
@@ -140,7 +140,7 @@ impl World {
         };
         let commands = match kind {
             Some(kind) => {
-                let of_kind: Vec<usize> = KINDS[kind].1.iter().cloned().flatten().collect();
+                let of_kind: Vec<usize> = KINDS[kind].1.iter().flat_map(|(from, to)| *from..*to).collect();
                 match random.below(3) {
                     0 => of_kind.into_iter().chain(GENERIC).collect(),
                     1 => (0..2 + random.below(5)).map(|_| of_kind[random.below(of_kind.len())]).collect(),
