@@ -87,8 +87,9 @@ impl LogEffects {
         for (id, flush) in flushes {
             let Op::Flush { db: flushed, seen } = &flush.op else { continue };
             let seen = seen.to_frontier();
-            let of_database = keys.iter_mut().filter(|((db, _), _)| flushed.is_none_or(|f| f == *db));
-            for (_, of_key) in of_database {
+            let from = flushed.unwrap_or(0);
+            let of_database = keys.range_mut((from, &[][..])..);
+            for (_, of_key) in of_database.take_while(|((db, _), _)| flushed.is_none_or(|f| f == *db)) {
                 let past = of_key.iter().map(|e| e.id).filter(|e| seen.contains(*e)).collect();
                 of_key.push(Observed { id, effect: flush.clone(), past });
             }
