@@ -109,6 +109,19 @@ impl Cluster {
     }
 }
 
+/// Waits until a node has started again by itself: with a checkpoint of a peer, or as a new member.
+pub fn await_second_start(node: &Server, deadline: Duration) {
+    await_that("the node has started again", deadline, || {
+        let log = node.log();
+        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
+    });
+}
+
+/// Every member is known to have all that the node shows.
+pub fn is_stable(node: &Server) -> bool {
+    info(node, "replication").contains("unstable_effects:0\r")
+}
+
 /// What `ATOLL.DIGEST` says of a node's keys.
 pub fn digest(node: &Server) -> String {
     match node.client().run("ATOLL.DIGEST") {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use engine::commands;
 use proto::resp::Protocol;
+use tests::grammar::DATA_GROUPS;
 use tests::script::{self, SendKind, Step};
 use tests::server::{Server, workspace_dir};
 
@@ -128,20 +129,6 @@ fn every_script_is_replayed_and_holds_recorded_replies() {
     assert!(replies >= 3000, "{replies} recorded replies");
 }
 
-/// Groups of the command table that read or write keys.
-const DATA: [&str; 11] = [
-    "string",
-    "hash",
-    "sorted-set",
-    "set",
-    "list",
-    "bitmap",
-    "hyperloglog",
-    "geo",
-    "stream",
-    "generic",
-    "transactions",
-];
 /// These take keys of every type, or none, or refuse a type in words of their own.
 const OF_ANY_TYPE: [&str; 45] = [
     "copy",
@@ -238,7 +225,7 @@ fn every_data_command_is_recorded_with_success_wrong_arity_and_wrong_type() {
             kinds.filter(|kind| !recorded.contains(&(name.into(), *kind))).map(|k| format!("{name}: {k}")),
         );
     };
-    for spec in commands::all().filter(|spec| DATA.contains(&spec.group)) {
+    for spec in commands::all().filter(|spec| DATA_GROUPS.contains(&spec.group)) {
         if spec.subcommands.is_empty() {
             look(spec.name, spec.arity);
         }

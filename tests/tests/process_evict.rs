@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use proto::resp::Value;
-use tests::cluster::{Cluster, await_that, info};
+use tests::cluster::{Cluster, await_second_start, await_that, is_stable};
 use tests::proxy::Conditions;
 use tests::server::{Server, binary};
 
@@ -26,17 +26,6 @@ fn cluster(node: &Server, words: &[&str]) -> (i32, String) {
         .expect("atoll runs");
     let text = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
-}
-
-fn unstable(node: &Server) -> bool {
-    !info(node, "replication").contains("unstable_effects:0\r")
-}
-
-fn await_return(node: &Server) {
-    await_that("it has started again as a new member", PATIENCE, || {
-        let log = node.log();
-        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
-    });
 }
 
 #[test]
@@ -63,7 +52,7 @@ fn an_evicted_member_holds_nothing_back_and_returns_as_a_new_one() {
     await_that("the two agree", PATIENCE, || {
         all.nodes[1].client().run("GET counter") == Value::Bulk(b"5".to_vec())
     });
-    assert!(unstable(&all.nodes[0]), "what the third does not have is held for it");
+    assert!(!is_stable(&all.nodes[0]), "what the third does not have is held for it");
 
     let (code, text) = cluster(&all.nodes[0], &["evict", "nobody:1"]);
     assert_eq!((code, text.contains("no member is called nobody:1")), (1, true), "{text}");
@@ -74,13 +63,13 @@ fn an_evicted_member_holds_nothing_back_and_returns_as_a_new_one() {
             let (_, text) = cluster(node, &["members"]);
             text.lines().any(|line| line.contains(&gone) && line.contains("state=evicted"))
         });
-        await_that("nothing waits for it", PATIENCE, || !unstable(node));
+        await_that("nothing waits for it", PATIENCE, || is_stable(node));
     }
     run(&all.nodes[1], "SET after eviction");
 
     all.nodes[2].launch();
     let returned = &all.nodes[2];
-    await_return(returned);
+    await_second_start(returned, PATIENCE);
     await_that("it shows what the others show", PATIENCE, || {
         returned.client().run("GET after") == Value::Bulk(b"eviction".to_vec())
     });
@@ -111,7 +100,7 @@ fn an_evicted_member_holds_nothing_back_and_returns_as_a_new_one() {
     // It is a member like any other again.
     run(&all.nodes[2], "SET again member");
     all.await_one_digest(PATIENCE);
-    await_that("everything is stable", PATIENCE, || !all.nodes.iter().any(unstable));
+    await_that("everything is stable", PATIENCE, || all.nodes.iter().all(is_stable));
 }
 
 #[test]
@@ -136,7 +125,7 @@ fn those_who_dial_an_evicted_member_tell_it_and_stay() {
         });
     }
     all.nodes[0].launch();
-    await_return(&all.nodes[0]);
+    await_second_start(&all.nodes[0], PATIENCE);
     run(&all.nodes[1], "SET after eviction");
     all.await_one_digest(PATIENCE);
     for node in &all.nodes {
@@ -185,11 +174,11 @@ fn a_member_that_leaves_takes_nothing_along_and_holds_nothing_back() {
         });
     }
     run(&all.nodes[0], "DEL shared");
-    await_that("nothing waits for it", PATIENCE, || !all.nodes[..2].iter().any(unstable));
+    await_that("nothing waits for it", PATIENCE, || all.nodes[..2].iter().all(is_stable));
 
     // Its directory comes back as a new member, without a late set.
     all.nodes[2].launch();
-    await_return(&all.nodes[2]);
+    await_second_start(&all.nodes[2], PATIENCE);
     all.await_one_digest(PATIENCE);
     assert_eq!(all.nodes[2].client().run("ATOLL.LATE LIST"), Value::Array(vec![]));
     run(&all.nodes[2], "SET again member");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proto::resp::Value;
 use tests::client::encode;
-use tests::cluster::{Cluster, await_that, info};
+use tests::cluster::{Cluster, await_second_start, await_that, info};
 use tests::proxy::Conditions;
 use tests::server::Server;
 
@@ -50,14 +50,6 @@ fn members(node: &Server, key: &str) -> Vec<String> {
     members
 }
 
-/// Waits until a node has fetched a checkpoint and started again with it.
-fn await_restart(node: &Server) {
-    await_that("the node has taken over a checkpoint", PATIENCE, || {
-        let log = node.log();
-        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
-    });
-}
-
 /// Runs a command until the node answers it: it starts again in between.
 fn insist(node: &Server, command: &str) -> Value {
     let began = Instant::now();
@@ -94,7 +86,7 @@ fn a_new_node_takes_over_a_checkpoint_and_keeps_what_it_wrote_before() {
     insist(&cluster.nodes[joined], "INCRBY counter 10");
     insist(&cluster.nodes[joined], "SADD early one");
     cluster.nodes[joined].allow_log(ALLOWED);
-    await_restart(&cluster.nodes[joined]);
+    await_second_start(&cluster.nodes[joined], PATIENCE);
     cluster.await_links(PATIENCE);
     await_that("the new node has it all", PATIENCE, || {
         cluster.nodes[joined].client().run("DBSIZE") == Value::Integer(KEYS as i64 + 1002)
@@ -136,7 +128,7 @@ fn a_member_that_was_away_for_longer_than_the_log_lasts_merges_what_it_wrote() {
     assert_ne!(field(&cluster.nodes[0], "persistence", "log_begins_at"), "0");
     cluster.set(Conditions::wan(1, 0.0));
     cluster.nodes[1].launch();
-    await_restart(&cluster.nodes[1]);
+    await_second_start(&cluster.nodes[1], PATIENCE);
     cluster.await_links(PATIENCE);
     cluster.await_one_digest(PATIENCE);
     for node in &cluster.nodes {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proto::resp::Value;
 use tests::client::{Client, encode};
-use tests::cluster::{Cluster, await_that, digest, info};
+use tests::cluster::{Cluster, await_second_start, await_that, digest, is_stable};
 use tests::grammar::{self, FAMILIES, Family};
 use tests::log_effects::LogEffects;
 use tests::proxy::Conditions;
@@ -142,10 +142,6 @@ impl Present {
     }
 }
 
-fn is_stable(cluster: &Cluster) -> bool {
-    cluster.nodes.iter().all(|node| info(node, "replication").contains("unstable_effects:0\r"))
-}
-
 fn check_oracle(node: &Server) {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
     let log = LogEffects::read(&node.data_dir());
@@ -180,7 +176,7 @@ fn every_type_is_the_same_everywhere_after_restarts_a_partition_and_a_rejoin() {
     cluster.isolate(&[0], false);
     cluster.await_links(PATIENCE);
     present.check_same(&cluster, "healed");
-    await_that("everything becomes stable", PATIENCE, || is_stable(&cluster));
+    await_that("everything becomes stable", PATIENCE, || cluster.nodes.iter().all(is_stable));
     present.check_same(&cluster, "stable");
     check_oracle(&cluster.nodes[0]);
 
@@ -195,19 +191,14 @@ fn every_type_is_the_same_everywhere_after_restarts_a_partition_and_a_rejoin() {
         .output()
         .expect("atoll runs");
     assert!(evict.status.success(), "{evict:?}");
-    await_that("nothing waits for it", PATIENCE, || {
-        cluster.nodes[..2].iter().all(|node| info(node, "replication").contains("unstable_effects:0\r"))
-    });
+    await_that("nothing waits for it", PATIENCE, || cluster.nodes[..2].iter().all(is_stable));
     cluster.nodes[2].launch();
-    await_that("it has started again as a new member", PATIENCE, || {
-        let log = cluster.nodes[2].log();
-        log.split_once("the node starts again").is_some_and(|(_, after)| after.contains("ready to accept"))
-    });
+    await_second_start(&cluster.nodes[2], PATIENCE);
     cluster.await_links(PATIENCE);
     present.check_same(&cluster, "joined again");
     under_storm(&mut cluster, 4, |_| {});
     present.check_same(&cluster, "a member again");
-    await_that("everything becomes stable", PATIENCE, || is_stable(&cluster));
+    await_that("everything becomes stable", PATIENCE, || cluster.nodes.iter().all(is_stable));
     for node in &mut cluster.nodes {
         node.terminate();
         node.launch();

@@ -312,21 +312,8 @@ mod tests {
     use engine::commands::{self, CommandSpec, spec::ArgSpec};
 
     use super::FAMILIES;
+    use crate::grammar::DATA_GROUPS;
 
-    /// Groups of the command table whose commands are drawn.
-    const GROUPS: [&str; 11] = [
-        "string",
-        "hash",
-        "sorted-set",
-        "set",
-        "list",
-        "bitmap",
-        "hyperloglog",
-        "geo",
-        "stream",
-        "generic",
-        "transactions",
-    ];
     /// What is not drawn, and why: `command` or `command TOKEN`.
     const LEFT_OUT: [(&str, &str); 13] = [
         ("pfdebug", "tells of encodings, and changes them"),
@@ -387,7 +374,7 @@ mod tests {
     #[test]
     fn every_command_of_the_families_is_drawn_with_every_option() {
         let mut out = Vec::new();
-        for spec in commands::all().filter(|spec| GROUPS.contains(&spec.group)) {
+        for spec in commands::all().filter(|spec| DATA_GROUPS.contains(&spec.group)) {
             if spec.subcommands.is_empty() {
                 missing(spec.name, None, spec, &mut out);
             }

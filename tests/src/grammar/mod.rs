@@ -16,6 +16,21 @@ pub use families::FAMILIES;
 
 use crate::random::Random;
 
+/// Groups of the command table that read or write keys: all of them are drawn.
+pub const DATA_GROUPS: [&str; 11] = [
+    "string",
+    "hash",
+    "sorted-set",
+    "set",
+    "list",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "generic",
+    "transactions",
+];
+
 /// Patterns of one family of commands.
 pub struct Family {
     pub name: &'static str,
