@@ -56,6 +56,11 @@ fn class_bytes(class: u8) -> usize {
     (1 << shift) + (step + 1) * (1 << (shift - 2))
 }
 
+/// What the allocator would make of so many bytes.
+pub(super) fn class_size(bytes: usize) -> usize {
+    class_bytes(class_of(bytes))
+}
+
 fn layout(class: u8) -> Layout {
     Layout::from_size_align(class_bytes(class), ALIGN).expect("a class is smaller than isize::MAX")
 }

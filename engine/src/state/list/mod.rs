@@ -6,6 +6,7 @@
 
 mod chunk;
 mod cursor;
+mod span;
 
 use std::collections::VecDeque;
 
@@ -17,9 +18,11 @@ use super::table::prefetch;
 use crate::effect::Members;
 use crate::effect::lists::{ElementId, IdRun};
 use crate::image::bytes::Fields;
-use chunk::{Chunk, Spans, push_id, push_part, take_span};
-pub use chunk::{Item, Life, Span};
+use chunk::Chunk;
+pub use chunk::Item;
 pub use cursor::Cursor;
+pub use span::{Life, Span};
+use span::{Spans, push_id, push_part, put_span, take_span};
 
 /// Chunks of a block at most.
 const CHUNKS_MAX: usize = 256;
@@ -98,7 +101,22 @@ impl ListValue {
         for (i, value) in (0..).zip(values) {
             list.push_back(ElementId::new(id, i), value, Life::Live);
         }
+        list.fit();
         list
+    }
+
+    /// Gives back room at the end of what was made element by element.
+    fn fit(&mut self) {
+        match &mut self.0 {
+            Repr::One(one) => one.fit(),
+            Repr::Many(rope) => {
+                rope.blocks
+                    .last_mut()
+                    .and_then(|block| block.chunks.back_mut())
+                    .into_iter()
+                    .for_each(Chunk::fit);
+            }
+        }
     }
 
     /// Live elements.
@@ -249,16 +267,16 @@ impl ListValue {
             self.fresh_chunk(true);
             let block = self.blocks() - 1;
             let place = (block, self.chunks_of(block) - 1);
-            return self.edit(place, |chunk| chunk.insert(chunk.total(), id, value, life));
+            return self.edit(place, |chunk| chunk.push_back(id, value, life));
         }
-        self.edit(place, |chunk| chunk.insert(chunk.total(), id, value, life));
+        self.edit(place, |chunk| chunk.push_back(id, value, life));
     }
 
     pub fn push_front(&mut self, id: ElementId, value: &[u8], life: Life) {
         if self.chunk((0, 0)).is_some_and(|first| !first.has_room(value.len())) {
             self.fresh_chunk(false);
         }
-        self.edit((0, 0), |chunk| chunk.insert(0, id, value, life));
+        self.edit((0, 0), |chunk| chunk.push_front(id, value, life));
     }
 
     /// An empty chunk at one end, for an element that is put there at once.
@@ -281,9 +299,9 @@ impl ListValue {
         let end = if at_back { rope.blocks.last_mut() } else { rope.blocks.first_mut() };
         let Some(end) = end else { return };
         if at_back {
-            end.chunks.push_back(Chunk::default());
+            end.chunks.push_back(Chunk::at_end_of_long(true));
         } else {
-            end.chunks.push_front(Chunk::default());
+            end.chunks.push_front(Chunk::at_end_of_long(false));
         }
     }
 
@@ -355,7 +373,7 @@ impl ListValue {
     /// The value of the live element number `index`.
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         let (block, chunk, within) = self.chunk_of_live(index)?;
-        self.chunk((block, chunk))?.values().nth(within)
+        self.chunk((block, chunk))?.value(within)
     }
 
     /// Place of the live element number `index`.
@@ -671,7 +689,7 @@ impl ListValue {
         varint::put(out, spans.len() as u64);
         let mut before = (0, 0);
         for span in &spans {
-            chunk::put_span(out, span, &mut before);
+            put_span(out, span, &mut before);
         }
         self.values().for_each(|value| varint::put_bytes(out, value));
     }
@@ -691,6 +709,7 @@ impl ListValue {
                 list.push_back(span.ids.at(i), value, span.life);
             }
         }
+        list.fit();
         Some(list)
     }
 }
