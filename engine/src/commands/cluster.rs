@@ -6,7 +6,7 @@ use crate::core::{EvictError, LateError, LateStatus, LeaveError, Leaving};
 use crate::refusal::Refusal;
 use crate::session::Call;
 
-use super::spec::{CommandSpec, Flags, Plan};
+use super::spec::{CommandSpec, Flags, Group, Plan};
 
 /// Effects replayed by one ATOLL.LATE REPLAY step.
 const REPLAY_STEP: u64 = 100_000;
@@ -19,7 +19,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: -2,
         flags: Flags::ADMIN.or(Flags::NO_MULTI),
         acl: &["@admin", "@slow", "@dangerous"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Members and how they stand (STATUS, MEMBERS), taking one out (EVICT), off the list (FORGET); leaving (LEAVE, STAY).",
         complexity: "O(N) where N is the number of members",
         plan: Plan::Session(cluster),
@@ -30,7 +30,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: -2,
         flags: Flags::ADMIN.or(Flags::NO_MULTI),
         acl: &["@admin", "@slow", "@dangerous"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Effects of this directory that came too late to be merged: LIST, REPLAY as new effects, DROP.",
         complexity: "O(N) where N is the number of effects listed or replayed",
         plan: Plan::Session(late),

@@ -146,6 +146,46 @@ impl ArgSpec {
         ArgSpec { name: "", kind: "", token: None, key_spec_index: None, since: None, flags: &[], args: &[] };
 }
 
+/// What a command is about, in COMMAND DOCS' terms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Group {
+    Atoll,
+    Bitmap,
+    Connection,
+    Generic,
+    Geo,
+    Hash,
+    HyperLogLog,
+    List,
+    Server,
+    Set,
+    SortedSet,
+    Stream,
+    String,
+    Transactions,
+}
+
+impl Group {
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Atoll => "atoll",
+            Group::Bitmap => "bitmap",
+            Group::Connection => "connection",
+            Group::Generic => "generic",
+            Group::Geo => "geo",
+            Group::Hash => "hash",
+            Group::HyperLogLog => "hyperloglog",
+            Group::List => "list",
+            Group::Server => "server",
+            Group::Set => "set",
+            Group::SortedSet => "sorted-set",
+            Group::Stream => "stream",
+            Group::String => "string",
+            Group::Transactions => "transactions",
+        }
+    }
+}
+
 /// One command or subcommand.
 #[derive(Clone, Copy)]
 pub struct CommandSpec {
@@ -158,8 +198,7 @@ pub struct CommandSpec {
     pub acl: &'static [&'static str],
     pub keys: &'static [KeySpec],
     pub scope: Scope,
-    /// COMMAND DOCS' group.
-    pub group: &'static str,
+    pub group: Group,
     pub since: &'static str,
     pub summary: &'static str,
     pub complexity: &'static str,
@@ -178,7 +217,7 @@ impl CommandSpec {
         acl: &[],
         keys: &[],
         scope: Scope::None,
-        group: "generic",
+        group: Group::Generic,
         since: "1.0.0",
         summary: "",
         complexity: "",
@@ -190,18 +229,25 @@ impl CommandSpec {
 
     /// The feature level of what it may write.
     pub fn level(&self) -> u32 {
-        let newer = ["hash", "sorted-set", "list", "stream", "hyperloglog", "bitmap", "geo"];
-        if newer.contains(&self.group) || matches!(self.name, "sort" | "restore") {
-            LEVEL_TYPES
-        } else {
-            LEVEL_FIRST
-        }
+        let newer = match self.group {
+            Group::Hash | Group::SortedSet | Group::List | Group::Stream => true,
+            Group::HyperLogLog | Group::Bitmap | Group::Geo => true,
+            _ => matches!(self.name, "sort" | "restore"),
+        };
+        if newer { LEVEL_TYPES } else { LEVEL_FIRST }
     }
 
     /// Its keys are those of collections.
     #[inline]
     pub fn on_elements(&self) -> bool {
-        matches!(self.group, "hash" | "set" | "sorted-set" | "list" | "stream" | "geo")
+        use Group::{Geo, Hash, List, Set, SortedSet, Stream};
+        matches!(self.group, Hash | Set | SortedSet | List | Stream | Geo)
+    }
+
+    /// It looks at the ends of lists or streams.
+    #[inline]
+    pub fn at_ends(&self) -> bool {
+        matches!(self.group, Group::List | Group::Stream)
     }
 
     /// What must be locked for these arguments.

@@ -45,7 +45,6 @@ use crate::replication::stability::Stability;
 use crate::replication::{Member, MemberReach};
 use crate::safety::RangeRules;
 use crate::state::footprint::Overhead;
-use crate::state::list::Near;
 use crate::state::shard::{Shard, ShardStats, World};
 use crate::state::table::{EntryPtr, SHARDS, shard_of};
 use crate::state::watch::WatchFlag;
@@ -302,12 +301,10 @@ impl Engine {
         }
     }
 
-    /// Then, for keys of lists and streams: brings near what their ends lie in.
-    pub(crate) fn prefetch_ends(&self, db: u32, hash: u64, step: Near) {
+    /// Then, for keys of lists and streams: brings near what their ends lie in. True: `again`, once that is near.
+    pub(crate) fn prefetch_ends(&self, db: u32, hash: u64, again: bool) -> bool {
         let shard = self.shards[shard_of(hash)].lock();
-        if let Some(table) = shard.table(self.physical(db)) {
-            table.prefetch_ends(hash, step);
-        }
+        shard.table(self.physical(db)).is_some_and(|table| table.prefetch_ends(hash, again))
     }
 
     /// The physical database behind a client's number.

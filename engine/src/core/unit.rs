@@ -26,7 +26,7 @@ use crate::state::list::ListValue;
 use crate::state::set::SetValue;
 use crate::state::shard::{Shard, World};
 use crate::state::stream::StreamValue;
-use crate::state::table::{Entry, shard_of};
+use crate::state::table::{Entry, EntryPtr, shard_of};
 use crate::state::value::{Kind, ValueRef};
 use crate::state::waiters::{Waiter, Want};
 use crate::state::watch::WatchFlag;
@@ -66,6 +66,19 @@ struct Blocked {
     patience_ms: Option<Option<u64>>,
 }
 
+/// A key's bytes by their place: they stay where they are while a command runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Spot {
+    address: usize,
+    len: usize,
+}
+
+impl Spot {
+    fn of(bytes: &[u8]) -> Self {
+        Spot { address: bytes.as_ptr() as usize, len: bytes.len() }
+    }
+}
+
 /// See the module.
 pub struct Unit<'e> {
     pub(super) engine: &'e Engine,
@@ -82,6 +95,10 @@ pub struct Unit<'e> {
     lfu: Option<Lfu>,
     /// Hash of the key whose use was counted last.
     counted: Option<u64>,
+    /// A key of the command whose hash is known.
+    hashed: Option<(Spot, u64)>,
+    /// The live key that was looked up last, with its database and hash; nothing was removed since.
+    found: Option<(Spot, u32, u64, EntryPtr)>,
     _apply: Option<MutexGuard<'e, ()>>,
 }
 
@@ -120,6 +137,8 @@ impl Engine {
             touch: true,
             lfu: self.lfu(),
             counted: None,
+            hashed: None,
+            found: None,
             _apply: apply,
         }
     }
@@ -141,10 +160,20 @@ impl<'e> Unit<'e> {
         self.touch = touch;
     }
 
+    /// Spares hashing a key again.
+    #[inline]
+    pub(crate) fn know_hash(&mut self, bytes: &[u8], hash: u64) {
+        self.hashed = Some((Spot::of(bytes), hash));
+    }
+
     /// A key of the selected database.
     #[inline]
     pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
-        Key { bytes, hash: self.engine.key_hash(bytes), db: self.engine.physical(self.db) }
+        let hash = match self.hashed {
+            Some((spot, hash)) if spot == Spot::of(bytes) => hash,
+            _ => self.engine.key_hash(bytes),
+        };
+        Key { bytes, hash, db: self.engine.physical(self.db) }
     }
 
     /// A key of another database, by the client's number; `None` when there is no such database.
@@ -199,9 +228,11 @@ impl<'e> Unit<'e> {
         match state {
             Some((false, found)) => {
                 shard.stats.hits += 1;
+                self.found = Some((Spot::of(key.bytes), key.db, key.hash, found));
                 Some(shard.entry(found))
             }
             Some((true, _)) => {
+                self.found = None;
                 // As active expiry: later writes are after the expiry, whatever their turn's clock says.
                 let seen = proto::Hlc::from_ms(now_ms);
                 match &mut self.stage {
@@ -457,7 +488,15 @@ impl<'e> Unit<'e> {
         let shard = self.locks.shard(key.hash);
         let (mut deps, mut past_ms, mut op) = (Deps::new(), None, op);
         let (mut known, mut end) = (None, None);
-        if let Some(entry) = shard.find(key.db, key.hash, key.bytes) {
+        let same = |(spot, db, hash, entry)| {
+            ((spot, db, hash) == (Spot::of(key.bytes), key.db, key.hash)).then_some(entry)
+        };
+        // Folding may remove it.
+        let entry = match self.found.take().and_then(same) {
+            Some(found) => Some(shard.entry(found)),
+            None => shard.find(key.db, key.hash, key.bytes),
+        };
+        if let Some(entry) = entry {
             let (has_value, tip) = (entry.kind().is_some(), entry.tip());
             end = has_value.then(|| entry.end());
             let expiry_ms = entry.expiry().ms();
@@ -535,6 +574,7 @@ impl<'e> Unit<'e> {
         let op = Op::Flush { db: physical, seen: crate::effect::FlushSeen::Frontier(&seen) };
         let id = self.emit_bare(op);
         self.ask_all_acks();
+        self.found = None;
         let Locks::All(shards) = &mut self.locks else { panic!("a flush holds every shard") };
         engine.flush_shards(shards.iter_mut().map(|s| &mut **s), id, physical, &seen);
     }

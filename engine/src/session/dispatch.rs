@@ -10,7 +10,7 @@ use super::feed::Keys;
 use super::meter::Meter;
 use super::resolve::{Resolved, resolve};
 use super::{Paused, ReplyMode, Server, Session};
-use crate::commands::spec::{CommandSpec, Flags, Plan, Scope};
+use crate::commands::spec::{CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
 use crate::core::{Ended, LockPlan, Turn};
 use crate::effect::level::LEVEL;
 use crate::refusal::Refusal;
@@ -111,6 +111,11 @@ impl Session {
                     (Scope::Everything, _) => LockPlan::Everything,
                 };
                 let mut unit = server.engine().begin(turn, self.db, locks);
+                if let (Keys::One(hash), [KeySpec { begin, find: FindKeys::Range { last: 0, .. }, .. }]) =
+                    (keys, spec.keys)
+                {
+                    unit.know_hash(args[*begin], hash);
+                }
                 if self.no_touch {
                     unit.set_touch(false);
                 }
@@ -186,7 +191,6 @@ impl Session {
         if !self.authenticated && !spec.flags.has(Flags::NO_AUTH) {
             return Admitted::refuse("NOAUTH Authentication required.");
         }
-        let control = is_transaction_control(spec);
         if self.in_multi() && spec.flags.has(Flags::NO_MULTI) {
             return Admitted::refuse("ERR Command not allowed inside a transaction");
         }
@@ -211,7 +215,7 @@ impl Session {
             Some(Paused::Writes) if writes => return Admitted::Wait,
             _ => {}
         }
-        if self.in_multi() && !control {
+        if self.in_multi() && !is_transaction_control(spec) {
             return Admitted::Queue;
         }
         Admitted::Run

@@ -10,7 +10,6 @@ use super::resolve::{Resolved, resolve};
 use super::{Server, Session};
 use crate::commands::spec::{FindKeys, KeySpec, Scope};
 use crate::core::Turn;
-use crate::state::list::Near;
 
 /// Commands parsed and prefetched at a time.
 const BATCH: usize = 32;
@@ -68,6 +67,8 @@ pub struct Lane {
     requests: Requests,
     planned: Vec<Planned>,
     hashes: Vec<u64>,
+    /// Of those, the keys of long lists and streams.
+    far: Vec<u64>,
     args: Vec<&'static [u8]>,
     positions: Vec<(usize, &'static KeySpec)>,
     pub meter: Meter,
@@ -123,7 +124,7 @@ impl Session {
         out: &mut Vec<u8>,
         fed: &mut Fed,
     ) -> Option<Flow> {
-        let Lane { requests, planned, hashes, args: spare, positions, meter } = lane;
+        let Lane { requests, planned, hashes, far, args: spare, positions, meter } = lane;
         let base = fed.consumed;
         let rest = &input[base..];
         let parsed = match self.parser.parse(rest, BATCH, requests) {
@@ -149,15 +150,14 @@ impl Session {
                 let hashes = &hashes[of_elements.first..][..of_elements.count];
                 hashes.iter().for_each(|hash| server.engine().prefetch_value(self.db, *hash));
             }
-            let at_ends = |p: &&Planned| p.found.is_some_and(|f| ["list", "stream"].contains(&f.spec.group));
-            if planned.iter().any(|p| at_ends(&p)) {
-                for step in Near::ALL {
-                    for Planned { first, count, .. } in planned.iter().filter(at_ends) {
-                        let hashes = &hashes[*first..*first + *count];
-                        hashes.iter().for_each(|hash| server.engine().prefetch_ends(self.db, *hash, step));
-                    }
-                }
+            far.clear();
+            for at_ends in planned.iter().filter(|p| p.found.is_some_and(|f| f.spec.at_ends())) {
+                let hashes = &hashes[at_ends.first..][..at_ends.count];
+                far.extend(
+                    hashes.iter().filter(|hash| server.engine().prefetch_ends(self.db, **hash, false)),
+                );
             }
+            far.iter().for_each(|hash| _ = server.engine().prefetch_ends(self.db, *hash, true));
         }
         let mut stop = None;
         let mut done = 0;

@@ -69,9 +69,20 @@ impl<'a> Replies<'a> {
             self.out.extend_from_slice(&[b':', b'0' + value as u8, b'\r', b'\n']);
             return;
         }
-        self.out.push(b':');
-        self.out.extend_from_slice(Decimal::integer(value).as_bytes());
-        self.crlf();
+        // Whole lines are appended at once: colon, sign, nineteen digits and the end.
+        let (mut line, mut at, mut rest) = ([0; 23], 21, value.unsigned_abs());
+        line[21..].copy_from_slice(b"\r\n");
+        while rest > 0 {
+            at -= 1;
+            line[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        if value < 0 {
+            at -= 1;
+            line[at] = b'-';
+        }
+        line[at - 1] = b':';
+        self.out.extend_from_slice(&line[at - 1..]);
     }
 
     #[inline]

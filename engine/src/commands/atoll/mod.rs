@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 use crate::replication::Replica;
 use crate::session::Call;
 
-use super::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
+use super::spec::{ArgSpec, CommandSpec, FindKeys, Flags, Group, KeySpec, Plan, Scope};
 
 pub static SPECS: &[CommandSpec] = &[
     CommandSpec {
@@ -21,7 +21,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: -1,
         flags: Flags::READONLY.or(Flags::ADMIN),
         acl: &["@admin", "@slow", "@dangerous"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Tells what merges decided here: rule, winner, loser; the newest, or what came after an id.",
         complexity: "O(N) where N is the number of decisions kept",
         args: &[
@@ -55,7 +55,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: -1,
         flags: Flags::READONLY.or(Flags::ADMIN).or(Flags::NO_MULTI),
         acl: &["@admin", "@slow", "@dangerous"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Answers a digest of the live keys, all or those of a pattern or a range of names, how many there are, and the frontier it was taken at.",
         complexity: "O(N) where N is the number of keys",
         scope: Scope::Walk,
@@ -89,7 +89,7 @@ pub static SPECS: &[CommandSpec] = &[
         acl: &["@keyspace", "@read", "@slow"],
         keys: &[KeySpec { begin: 1, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, flags: &["RO"] }],
         scope: Scope::Keys,
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Tells the effects of a key that this node holds, and why it shows what it shows.",
         complexity: "O(N*log(N)) where N is the number of unstable effects of the key",
         args: &[ArgSpec { name: "key", kind: "key", key_spec_index: Some(0), ..ArgSpec::EMPTY }],
@@ -101,7 +101,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 1,
         flags: Flags::READONLY.or(Flags::FAST),
         acl: &["@fast", "@connection"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Answers what is shown here: node and highest contiguous seq of each origin.",
         complexity: "O(N) where N is the number of origins",
         plan: Plan::Session(frontier),
@@ -112,7 +112,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 1,
         flags: Flags::READONLY.or(Flags::FAST),
         acl: &["@fast", "@connection"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Tells how far behind each other member is: effects, milliseconds, when it was heard last, round trip.",
         complexity: "O(N*M) where N is the number of members and M the number of origins",
         plan: Plan::Session(lag::lag),
@@ -123,7 +123,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 1,
         flags: Flags::READONLY.or(Flags::FAST),
         acl: &["@fast", "@connection"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Answers the members known here: node, region and address.",
         complexity: "O(N) where N is the number of members",
         plan: Plan::Session(members),
@@ -134,7 +134,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 2,
         flags: Flags::READONLY.or(Flags::FAST),
         acl: &["@fast", "@connection"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Answers the mode that a key's range has.",
         complexity: "O(N) where N is the number of rules",
         plan: Plan::Session(mode),
@@ -145,7 +145,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 1,
         flags: Flags::READONLY.or(Flags::FAST).or(Flags::NO_MULTI),
         acl: &["@fast", "@connection"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Answers a token for everything shown here, this connection's writes included.",
         complexity: "O(N) where N is the number of origins",
         plan: Plan::Session(token::token),
@@ -156,7 +156,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 3,
         flags: Flags::READONLY.or(Flags::NOSCRIPT).or(Flags::NO_MULTI),
         acl: &["@slow", "@connection"],
-        group: "atoll",
+        group: Group::Atoll,
         summary: "Waits until this node shows everything that a token names.",
         complexity: "O(N) where N is the number of origins",
         args: &[

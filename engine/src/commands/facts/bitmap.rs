@@ -1,7 +1,7 @@
 //! Bitmap commands: what they say about themselves (COMMAND INFO, COMMAND DOCS), and the plan behind each.
 
 use crate::commands::bitmaps;
-use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
+use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, Group, KeySpec, Plan, Scope};
 
 pub static SPECS: &[CommandSpec] = &[
     CommandSpec {
@@ -15,7 +15,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "access", "update"],
         }],
         scope: Scope::Keys,
-        group: "bitmap",
+        group: Group::Bitmap,
         since: "2.2.0",
         summary: "Sets one bit of a string.",
         complexity: "O(1)",
@@ -38,7 +38,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "bitmap",
+        group: Group::Bitmap,
         since: "2.2.0",
         summary: "Answers one bit of a string.",
         complexity: "O(1)",
@@ -60,7 +60,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "access", "update", "variable_flags"],
         }],
         scope: Scope::Keys,
-        group: "bitmap",
+        group: Group::Bitmap,
         since: "3.2.0",
         summary: "Reads and changes integers of any width within a string.",
         complexity: "O(1) for each subcommand specified",
@@ -162,7 +162,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "bitmap",
+        group: Group::Bitmap,
         since: "6.0.0",
         summary: "Reads integers of any width within a string.",
         complexity: "O(1) for each subcommand specified",
@@ -201,7 +201,7 @@ pub static SPECS: &[CommandSpec] = &[
             },
         ],
         scope: Scope::Keys,
-        group: "bitmap",
+        group: Group::Bitmap,
         since: "2.6.0",
         summary: "Combines strings bit by bit and stores the result.",
         complexity: "O(N)",
@@ -230,7 +230,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "bitmap",
+        group: Group::Bitmap,
         since: "2.6.0",
         summary: "Counts the bits that are set.",
         complexity: "O(N)",
@@ -277,7 +277,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "bitmap",
+        group: Group::Bitmap,
         since: "2.8.7",
         summary: "Finds the first bit that is set, or clear.",
         complexity: "O(N)",

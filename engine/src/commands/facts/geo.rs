@@ -1,7 +1,7 @@
 //! Geographic commands: what they say about themselves (COMMAND INFO, COMMAND DOCS), and the plan behind each.
 
 use crate::commands::geo;
-use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
+use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, Group, KeySpec, Plan, Scope};
 
 // What GEOSEARCH and GEOSEARCHSTORE have in common.
 const SEARCH_FROM: ArgSpec = ArgSpec {
@@ -110,7 +110,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "update"],
         }],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "3.2.0",
         summary: "Adds places to a geographic index.",
         complexity: "O(log(N)) for each item added, where N is the number of elements in the sorted set.",
@@ -165,7 +165,7 @@ pub static SPECS: &[CommandSpec] = &[
             KeySpec { begin: 6, find: FindKeys::After { word: "storedist" }, flags: &["OW", "update"] },
         ],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "3.2.0",
         summary: "Finds places within a distance of a position.",
         complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
@@ -268,7 +268,7 @@ pub static SPECS: &[CommandSpec] = &[
             KeySpec { begin: 5, find: FindKeys::After { word: "storedist" }, flags: &["OW", "update"] },
         ],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "3.2.0",
         summary: "Finds places within a distance of a member.",
         complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
@@ -365,7 +365,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "3.2.10",
         summary: "Finds places within a distance of a position.",
         complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
@@ -448,7 +448,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "3.2.10",
         summary: "Finds places within a distance of a member.",
         complexity: "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index.",
@@ -529,7 +529,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "3.2.0",
         summary: "Answers places as geohash texts.",
         complexity: "O(log(N)) for each member requested, where N is the number of elements in the sorted set.",
@@ -551,7 +551,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "3.2.0",
         summary: "Answers the positions of members.",
         complexity: "O(N) where N is the number of members requested.",
@@ -573,7 +573,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "3.2.0",
         summary: "Answers the distance between two members.",
         complexity: "O(log(N))",
@@ -608,7 +608,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "6.2.0",
         summary: "Finds places within a circle or a box.",
         complexity: "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape",
@@ -661,7 +661,7 @@ pub static SPECS: &[CommandSpec] = &[
             },
         ],
         scope: Scope::Keys,
-        group: "geo",
+        group: Group::Geo,
         since: "6.2.0",
         summary: "Stores places found within a circle or a box.",
         complexity: "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape",

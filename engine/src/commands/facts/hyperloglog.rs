@@ -1,7 +1,7 @@
 //! HyperLogLog commands: what they say about themselves (COMMAND INFO, COMMAND DOCS), and the plan behind each.
 
 use crate::commands::hyperloglogs;
-use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
+use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, Group, KeySpec, Plan, Scope};
 
 pub static SPECS: &[CommandSpec] = &[
     CommandSpec {
@@ -15,7 +15,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "insert"],
         }],
         scope: Scope::Keys,
-        group: "hyperloglog",
+        group: Group::HyperLogLog,
         since: "2.8.9",
         summary: "Adds elements to a HyperLogLog.",
         complexity: "O(1) to add every element.",
@@ -37,7 +37,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "access"],
         }],
         scope: Scope::Keys,
-        group: "hyperloglog",
+        group: Group::HyperLogLog,
         since: "2.8.9",
         summary: "Estimates how many distinct elements were added.",
         complexity: "O(1) with a very small average constant time when called with a single key. O(N) with N being the number of keys, and much bigger constant times, when called with multiple keys.",
@@ -69,7 +69,7 @@ pub static SPECS: &[CommandSpec] = &[
             },
         ],
         scope: Scope::Keys,
-        group: "hyperloglog",
+        group: Group::HyperLogLog,
         since: "2.8.9",
         summary: "Joins HyperLogLogs into one.",
         complexity: "O(N) to merge N HyperLogLogs, but with high constant times.",
@@ -97,7 +97,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "access"],
         }],
         scope: Scope::Keys,
-        group: "hyperloglog",
+        group: Group::HyperLogLog,
         since: "2.8.9",
         summary: "Tells the inner state of a HyperLogLog.",
         complexity: "N/A",
@@ -114,7 +114,7 @@ pub static SPECS: &[CommandSpec] = &[
         flags: Flags::ADMIN,
         acl: &["@hyperloglog", "@admin", "@slow", "@dangerous"],
         scope: Scope::None,
-        group: "hyperloglog",
+        group: Group::HyperLogLog,
         since: "2.8.9",
         summary: "Checks the estimate against itself.",
         complexity: "N/A",

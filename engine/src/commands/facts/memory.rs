@@ -1,7 +1,7 @@
 //! MEMORY as the command table has it.
 
 use crate::commands::server;
-use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
+use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, Group, KeySpec, Plan, Scope};
 
 const SAMPLED: &[&str] = &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"];
 
@@ -9,7 +9,7 @@ pub static SPECS: &[CommandSpec] = &[CommandSpec {
     name: "memory",
     arity: -2,
     acl: &["@slow"],
-    group: "server",
+    group: Group::Server,
     since: "4.0.0",
     summary: "Holds the commands about memory.",
     complexity: "Depends on subcommand.",
@@ -18,7 +18,7 @@ pub static SPECS: &[CommandSpec] = &[CommandSpec {
             name: "doctor",
             arity: 2,
             acl: &["@slow"],
-            group: "server",
+            group: Group::Server,
             since: "4.0.0",
             summary: "Tells what is wrong with memory.",
             complexity: "O(1)",
@@ -31,7 +31,7 @@ pub static SPECS: &[CommandSpec] = &[CommandSpec {
             arity: 2,
             flags: Flags::LOADING.or(Flags::STALE),
             acl: &["@slow"],
-            group: "server",
+            group: Group::Server,
             since: "4.0.0",
             summary: "Lists the subcommands.",
             complexity: "O(1)",
@@ -42,7 +42,7 @@ pub static SPECS: &[CommandSpec] = &[CommandSpec {
             name: "malloc-stats",
             arity: 2,
             acl: &["@slow"],
-            group: "server",
+            group: Group::Server,
             since: "4.0.0",
             summary: "Tells what the allocator counts.",
             complexity: "Depends on how much memory is allocated, could be slow",
@@ -54,7 +54,7 @@ pub static SPECS: &[CommandSpec] = &[CommandSpec {
             name: "purge",
             arity: 2,
             acl: &["@slow"],
-            group: "server",
+            group: Group::Server,
             since: "4.0.0",
             summary: "Gives memory that holds nothing back to the system.",
             complexity: "Depends on how much memory is allocated, could be slow",
@@ -67,7 +67,7 @@ pub static SPECS: &[CommandSpec] = &[CommandSpec {
             arity: 2,
             acl: &["@slow"],
             scope: Scope::Walk,
-            group: "server",
+            group: Group::Server,
             since: "4.0.0",
             summary: "Tells what memory is used for.",
             complexity: "O(1)",
@@ -86,7 +86,7 @@ pub static SPECS: &[CommandSpec] = &[CommandSpec {
                 flags: &["RO"],
             }],
             scope: Scope::Keys,
-            group: "server",
+            group: Group::Server,
             since: "4.0.0",
             summary: "Tells how much memory a key takes.",
             complexity: "O(N) where N is the number of samples.",

@@ -1,7 +1,7 @@
 //! Serialising commands: what they say about themselves (COMMAND INFO, COMMAND DOCS), and the plan behind each.
 
 use crate::commands::generic;
-use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
+use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, Group, KeySpec, Plan, Scope};
 
 pub static SPECS: &[CommandSpec] = &[
     CommandSpec {
@@ -15,7 +15,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "generic",
+        group: Group::Generic,
         since: "2.6.0",
         summary: "Answers a value in Redis' serialised form.",
         complexity: "O(1) to access the key and additional O(N*M) to serialize it, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1).",
@@ -35,7 +35,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["OW", "update"],
         }],
         scope: Scope::Keys,
-        group: "generic",
+        group: Group::Generic,
         since: "2.6.0",
         summary: "Makes a value of its serialised form.",
         complexity: "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity is O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).",

@@ -1,7 +1,7 @@
 //! SORT: what it says about itself (COMMAND INFO, COMMAND DOCS), and the plan behind it.
 
 use crate::commands::generic;
-use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
+use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, Group, KeySpec, Plan, Scope};
 
 const SORTED: KeySpec =
     KeySpec { begin: 1, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, flags: &["RO", "access"] };
@@ -70,7 +70,7 @@ pub static SPECS: &[CommandSpec] = &[
         acl: &["@write", "@set", "@sortedset", "@list", "@slow", "@dangerous"],
         keys: &[SORTED, NAMED, STORED],
         scope: Scope::Patterns,
-        group: "generic",
+        group: Group::Generic,
         since: "1.0.0",
         summary: "Answers, or stores, the elements of a list, set or sorted set in order.",
         complexity: COMPLEXITY,
@@ -100,7 +100,7 @@ pub static SPECS: &[CommandSpec] = &[
         acl: &["@read", "@set", "@sortedset", "@list", "@slow", "@dangerous"],
         keys: &[SORTED, NAMED],
         scope: Scope::Patterns,
-        group: "generic",
+        group: Group::Generic,
         since: "7.0.0",
         summary: "Answers the elements of a list, set or sorted set in order.",
         complexity: COMPLEXITY,

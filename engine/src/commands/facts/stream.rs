@@ -1,6 +1,6 @@
 //! Stream commands: what they say about themselves (COMMAND INFO, COMMAND DOCS), and the plan behind each.
 
-use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
+use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, Group, KeySpec, Plan, Scope};
 use crate::commands::streams;
 
 pub static SPECS: &[CommandSpec] = &[
@@ -15,7 +15,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "update"],
         }],
         scope: Scope::Keys,
-        group: "stream",
+        group: Group::Stream,
         since: "5.0.0",
         summary: "Appends an entry to a stream.",
         complexity: "O(1) for an entry; O(N) for N entries trimmed",
@@ -112,7 +112,7 @@ pub static SPECS: &[CommandSpec] = &[
         acl: &["@read", "@stream", "@fast"],
         keys: &[KeySpec { begin: 1, find: FindKeys::Range { last: 0, step: 1, limit: 0 }, flags: &["RO"] }],
         scope: Scope::Keys,
-        group: "stream",
+        group: Group::Stream,
         since: "5.0.0",
         summary: "Counts the entries of a stream.",
         complexity: "O(1)",
@@ -131,7 +131,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "stream",
+        group: Group::Stream,
         since: "5.0.0",
         summary: "Reads entries between two ids.",
         complexity: "O(log(N)+M) where N is the number of entries and M of those read",
@@ -161,7 +161,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "stream",
+        group: Group::Stream,
         since: "5.0.0",
         summary: "Reads entries between two ids, the latest first.",
         complexity: "O(log(N)+M) where N is the number of entries and M of those read",
@@ -191,7 +191,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RO", "access"],
         }],
         scope: Scope::Keys,
-        group: "stream",
+        group: Group::Stream,
         since: "5.0.0",
         summary: "Reads the entries after given ids of one or more streams, and may wait for them.",
         complexity: "O(log(N)+M) for each stream, N being its entries and M those read",
@@ -241,7 +241,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "delete"],
         }],
         scope: Scope::Keys,
-        group: "stream",
+        group: Group::Stream,
         since: "5.0.0",
         summary: "Removes entries from a stream.",
         complexity: "O(1) for each id",
@@ -263,7 +263,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "delete"],
         }],
         scope: Scope::Keys,
-        group: "stream",
+        group: Group::Stream,
         since: "5.0.0",
         summary: "Removes the oldest entries of a stream.",
         complexity: "O(N) where N is the number of entries removed",
@@ -336,7 +336,7 @@ pub static SPECS: &[CommandSpec] = &[
             flags: &["RW", "update"],
         }],
         scope: Scope::Keys,
-        group: "stream",
+        group: Group::Stream,
         since: "5.0.0",
         summary: "Sets what a stream remembers of its entries.",
         complexity: "O(1)",

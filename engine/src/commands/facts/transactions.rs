@@ -1,6 +1,6 @@
 //! Transaction commands: what they say about themselves (COMMAND INFO, COMMAND DOCS), and the plan behind each.
 
-use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, KeySpec, Plan, Scope};
+use crate::commands::spec::{ArgSpec, CommandSpec, FindKeys, Flags, Group, KeySpec, Plan, Scope};
 use crate::commands::transactions;
 
 pub static SPECS: &[CommandSpec] = &[
@@ -9,7 +9,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 1,
         flags: Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST).or(Flags::ALLOW_BUSY),
         acl: &["@fast", "@transaction"],
-        group: "transactions",
+        group: Group::Transactions,
         since: "1.2.0",
         summary: "Begins a transaction.",
         complexity: "O(1)",
@@ -21,7 +21,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 1,
         flags: Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::SKIP_SLOWLOG),
         acl: &["@slow", "@transaction"],
-        group: "transactions",
+        group: Group::Transactions,
         since: "1.2.0",
         summary: "Runs the queued commands of a transaction at once.",
         complexity: "Depends on commands in the transaction",
@@ -33,7 +33,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 1,
         flags: Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST).or(Flags::ALLOW_BUSY),
         acl: &["@fast", "@transaction"],
-        group: "transactions",
+        group: Group::Transactions,
         since: "2.0.0",
         summary: "Forgets the queued commands of a transaction.",
         complexity: "O(N), when N is the number of queued commands",
@@ -47,7 +47,7 @@ pub static SPECS: &[CommandSpec] = &[
         acl: &["@fast", "@transaction"],
         keys: &[KeySpec { begin: 1, find: FindKeys::Range { last: -1, step: 1, limit: 0 }, flags: &["RO"] }],
         scope: Scope::Keys,
-        group: "transactions",
+        group: Group::Transactions,
         since: "2.2.0",
         summary: "Makes the next transaction fail if a key changes before it.",
         complexity: "O(1) for every key.",
@@ -66,7 +66,7 @@ pub static SPECS: &[CommandSpec] = &[
         arity: 1,
         flags: Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST).or(Flags::ALLOW_BUSY),
         acl: &["@fast", "@transaction"],
-        group: "transactions",
+        group: Group::Transactions,
         since: "2.2.0",
         summary: "Forgets every watched key.",
         complexity: "O(1)",

@@ -29,7 +29,7 @@ fn document(spec: &CommandSpec, parent: Option<&CommandSpec>, reply: &mut Replie
     reply.map(3 + optional.iter().filter(|there| **there).count());
     pair("summary", spec.summary, reply);
     pair("since", spec.since, reply);
-    pair("group", spec.group, reply);
+    pair("group", spec.group.name(), reply);
     if !spec.complexity.is_empty() {
         pair("complexity", spec.complexity, reply);
     }

@@ -27,18 +27,6 @@ use span::{Spans, push_id, push_part, put_span, take_span};
 /// Chunks of a block at most.
 const CHUNKS_MAX: usize = 256;
 
-/// What is brought near, one after another once the value is, before a command looks at the ends of a list or stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Near {
-    Chunks,
-    Ends,
-}
-
-impl Near {
-    /// In the order in which one leads to the next.
-    pub const ALL: [Near; 2] = [Near::Chunks, Near::Ends];
-}
-
 /// Where an element is. Valid until the list changes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Pos {
@@ -424,21 +412,26 @@ impl ListValue {
         self.last_span().map(|span| (span.ids.at(span.ids.len - 1), span.life))
     }
 
-    /// What a change at either end looks at: the chunks that are there, then the bytes in them, as far as it is near already.
-    pub(crate) fn prefetch(&self, step: Near) {
-        let rope = match (&self.0, step) {
-            (Repr::One(one), Near::Ends) => return one.ends().into_iter().for_each(prefetch),
-            (Repr::One(_), _) => return,
-            (Repr::Many(rope), _) => rope,
+    /// Brings near what a change at either end looks at: the bytes there if it is known where they are, else the chunks that know it.
+    /// True: `again`, once these are near.
+    pub(crate) fn prefetch_ends(&self, again: bool) -> bool {
+        let rope = match &self.0 {
+            Repr::One(one) => {
+                one.ends().into_iter().for_each(prefetch);
+                return false;
+            }
+            Repr::Many(rope) => rope,
         };
-        let (Some(first), Some(last)) = (rope.blocks.first(), rope.blocks.last()) else { return };
-        let (Some(front), Some(back)) = (first.chunks.front(), last.chunks.back()) else { return };
-        if step == Near::Chunks {
+        let (Some(first), Some(last)) = (rope.blocks.first(), rope.blocks.last()) else { return false };
+        let (Some(front), Some(back)) = (first.chunks.front(), last.chunks.back()) else { return false };
+        if !again {
             prefetch((&raw const *front).cast());
-            return prefetch((&raw const *back).cast());
+            prefetch((&raw const *back).cast());
+            return true;
         }
         let ([start, front_spans, ..], [_, _, end, tail]) = (front.ends(), back.ends());
         [start, front_spans, end, tail].into_iter().for_each(prefetch);
+        false
     }
 
     /// Some element, alive or dead, came from another list: it may come to stand elsewhere.

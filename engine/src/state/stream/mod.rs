@@ -25,7 +25,6 @@ pub use id::StreamId;
 pub use items::{Delivery, Name, NameBytes, Part, Span};
 
 use super::limits::{STREAM_BYTES, STREAM_ENTRIES};
-use super::list::Near;
 use super::table::prefetch;
 use crate::effect::Members;
 
@@ -137,13 +136,15 @@ impl StreamValue {
         self.marks.last
     }
 
-    /// What an entry at the end looks at: the last chunk, then its bytes, as far as it is near already.
-    pub(crate) fn prefetch(&self, step: Near) {
-        match (step, self.chunks.back()) {
-            (Near::Chunks, Some(last)) => prefetch((&raw const *last).cast()),
-            (Near::Ends, Some(last)) => last.ends().into_iter().for_each(prefetch),
-            (_, None) => {}
+    /// Brings near what an entry at the end looks at: the last chunk. True: its bytes, `again`, once it is near.
+    pub(crate) fn prefetch_ends(&self, again: bool) -> bool {
+        let Some(last) = self.chunks.back() else { return false };
+        if again {
+            last.ends().into_iter().for_each(prefetch);
+        } else {
+            prefetch((&raw const *last).cast());
         }
+        !again
     }
 
     /// Id of the first entry.

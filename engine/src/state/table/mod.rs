@@ -11,7 +11,6 @@ mod entry;
 
 pub use entry::{Entry, EntryPtr, dead_bytes};
 
-use super::list::Near;
 use super::value::ValueRef;
 
 /// Hash bits that choose the shard.
@@ -142,18 +141,19 @@ impl Table {
         }
     }
 
-    /// Brings near what the ends of a list or stream lie in, if the first entry whose tag matches is one: one step after another.
-    pub fn prefetch_ends(&self, hash: u64, step: Near) {
+    /// Brings near what the ends of a list or stream lie in, if the first entry whose tag matches is one. True: `again`, once that is
+    /// near.
+    pub fn prefetch_ends(&self, hash: u64, again: bool) -> bool {
         let address = self.entry_address(hash);
         if address.is_null() {
-            return;
+            return false;
         }
         // SAFETY: a live pointer by the invariant, and the shard is held; nothing is changed.
         let entry = unsafe { EntryPtr::from_bits(address as u64).entry() };
         match entry.value() {
-            Some(ValueRef::List(list)) => list.prefetch(step),
-            Some(ValueRef::Stream(stream)) => stream.prefetch(step),
-            _ => {}
+            Some(ValueRef::List(list)) => list.prefetch_ends(again),
+            Some(ValueRef::Stream(stream)) => stream.prefetch_ends(again),
+            _ => false,
         }
     }
 

@@ -83,12 +83,18 @@ fn size(flags: u8) -> usize {
 }
 
 /// Reads a span of exactly these bytes.
+#[inline]
 fn read(bytes: &[u8], flags: u8, base: Base) -> Option<Span> {
     let width = WIDTHS[usize::from(flags >> WIDTH_AT & 3)];
-    let mut delta = [0; 8];
-    delta[..width].copy_from_slice(bytes.get(1..=width)?);
-    let seq = base.seq.wrapping_add(varint::unzigzag(u64::from_le_bytes(delta)) as u64);
-    let mut rest = &bytes[1 + width..];
+    // The commonest widths without a loop.
+    let delta = match (bytes, width) {
+        ([_, a, b, ..], 2) => u64::from(u16::from_le_bytes([*a, *b])),
+        ([_, a, b, c, ..], 3) => u64::from(u32::from_le_bytes([*a, *b, *c, 0])),
+        ([_, a, b, c, d, ..], 4) => u64::from(u32::from_le_bytes([*a, *b, *c, *d])),
+        _ => u64::from_le_bytes(*bytes.get(1..)?.first_chunk()?),
+    };
+    let seq = base.seq.wrapping_add(varint::unzigzag(delta) as u64);
+    let mut rest = bytes.get(1 + width..)?;
     let mut node = base.node;
     if flags & OTHER_NODE != 0 {
         let (head, tail) = rest.split_first_chunk()?;
