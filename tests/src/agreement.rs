@@ -40,6 +40,10 @@ fn same(command: &[Vec<u8>], ours: &Value, theirs: &Value) -> bool {
             _ => false,
         };
     }
+    // Redis 7.0 reads an error left behind by an earlier number out of range as one of its own: any list can be refused.
+    if let (Value::Array(_), Value::Error(text), "SORT" | "SORT_RO") = (ours, theirs, &name(command)[..]) {
+        return text.starts_with(b"ERR One or more scores can't be converted into double");
+    }
     match normal(command) {
         Some(normal) => normal(ours.clone()) == normal(theirs.clone()),
         None => false,

@@ -611,6 +611,11 @@ impl<'e> Unit<'e> {
         self.engine.is_alone()
     }
 
+    /// Has transactions that watch a key fail, though nothing of it changed: where Redis does.
+    pub fn touch_watched(&mut self, key: &Key<'_>) {
+        self.locks.shard(key.hash).watchers.touch(key.db, key.bytes);
+    }
+
     /// True when a watched key changed, or died of age, since it was watched. Their shards must be locked.
     pub fn watch_failed(&mut self, flag: &WatchFlag) -> bool {
         if flag.is_dirty() {

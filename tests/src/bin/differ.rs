@@ -215,6 +215,11 @@ fn run() -> Result<bool, String> {
     let redis = Redis::start()?;
     let ports = (ours, redis.port);
     let io = |e: std::io::Error| e.to_string();
+    // Without a limit it shares small integers among keys, and with them how long they were not used.
+    let mut limited = Client::connect(redis.port).map_err(io)?;
+    for [name, value] in [["maxmemory", "8gb"], ["maxmemory-policy", "allkeys-lru"]] {
+        limited.call(&["CONFIG", "SET", name, value]).map_err(io)?;
+    }
     let (started, mut seed, mut ran) = (Instant::now(), options.seed, 0u64);
     while started.elapsed() < Duration::from_secs(options.seconds) {
         let mut random = Random::new(seed);

@@ -36,7 +36,15 @@ pub fn bitcount(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) ->
     }
     let range = match args.len() {
         2 => None,
-        4 | 5 => Some((args::integer(args[2])?, args::integer(args[3])?, unit_of(args.get(4))?)),
+        4 | 5 => {
+            let (start, end) = (args::integer(args[2])?, args::integer(args[3])?);
+            // Nothing, whatever it is counted in: Redis does not read that.
+            if end < start && start < 0 {
+                reply.integer(0);
+                return Ok(());
+            }
+            Some((start, end, unit_of(args.get(4))?))
+        }
         _ => return Err(Refusal::Syntax),
     };
     let bytes = unit.string(&key)?.unwrap_or_default();

@@ -67,6 +67,7 @@ pub fn ltrim(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> Re
     let len = list.len();
     let (start, count) = range(start, stop, len);
     if count == len {
+        unit.touch_watched(&key);
         return Ok(());
     }
     if count == 0 {
