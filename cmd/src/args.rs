@@ -95,6 +95,10 @@ pub struct ServeArgs {
     #[arg(long, env = "ATOLL_MAXMEMORY_POLICY", value_name = "POLICY")]
     pub maxmemory_policy: Option<String>,
 
+    /// Memory touched ahead of need, so that no command waits while the kernel clears pages; 0 none [default: 64mb].
+    #[arg(long, env = "ATOLL_WARM_MEMORY", value_name = "BYTES")]
+    pub warm_memory: Option<String>,
+
     /// Close connections idle for so many seconds; 0 never [default: 0].
     #[arg(long, env = "ATOLL_TIMEOUT", value_name = "SECONDS")]
     pub timeout: Option<u32>,
@@ -198,6 +202,7 @@ impl ServeArgs {
             maxclients: self.maxclients.or(other.maxclients),
             maxmemory: self.maxmemory.or(other.maxmemory),
             maxmemory_policy: self.maxmemory_policy.or(other.maxmemory_policy),
+            warm_memory: self.warm_memory.or(other.warm_memory),
             timeout: self.timeout.or(other.timeout),
             requirepass: self.requirepass.or(other.requirepass),
             region: self.region.or(other.region),

@@ -10,7 +10,7 @@ use engine::session::Server;
 use engine::state::graveyard;
 
 use crate::host::Life;
-use crate::process;
+use crate::{process, warm};
 
 const SYNC_EVERY: Duration = Duration::from_millis(1000);
 const TICK_EVERY: Duration = Duration::from_millis(20);
@@ -36,14 +36,22 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<Joi
     })
 }
 
-/// Starts them. They end with the node's life.
-pub fn start(server: &Arc<Server>, life: &Arc<Life>) -> std::io::Result<Vec<JoinHandle<()>>> {
+/// Starts them. They end with the node's life. `warm_bytes`: memory touched ahead of need.
+pub fn start(
+    server: &Arc<Server>,
+    life: &Arc<Life>,
+    warm_bytes: u64,
+) -> std::io::Result<Vec<JoinHandle<()>>> {
     let mut threads = Vec::new();
     let (engine, sync_life) = (server.engine().clone(), life.clone());
     threads.push(spawn("log-sync", move || sync_loop(&engine, &sync_life))?);
     let free_life = life.clone();
     graveyard::open();
     threads.push(spawn("free", move || free_loop(&free_life))?);
+    if warm_bytes > 0 {
+        let warm_life = life.clone();
+        threads.push(spawn("warm", move || warm::run(warm_bytes, &warm_life))?);
+    }
     let (saver, saver_life) = (server.clone(), life.clone());
     threads.push(spawn("checkpoint", move || checkpoint_loop(&saver, &saver_life))?);
     let (server, life) = (server.clone(), life.clone());

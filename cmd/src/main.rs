@@ -13,6 +13,7 @@ mod process;
 mod reactor;
 mod serve;
 mod settle;
+mod warm;
 
 use clap::Parser;
 

@@ -165,7 +165,8 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
         tracing::info!(bytes = recovered.cut_bytes, "cut a torn tail off the log");
     }
     let cluster = crate::cluster::start(&config, &engine, &links)?;
-    let housekeeping = background::start(&server, &life).map_err(StartError::io("starting threads"))?;
+    let housekeeping =
+        background::start(&server, &life, config.warm_memory).map_err(StartError::io("starting threads"))?;
     tracing::info!(
         node = %engine.node(),
         address = %format!("{}:{port}", config.bind),

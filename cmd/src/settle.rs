@@ -74,6 +74,8 @@ pub struct NodeConfig {
     /// Bytes, 0 = no limit.
     pub maxmemory: u64,
     pub maxmemory_policy: String,
+    /// Bytes, 0 = none.
+    pub warm_memory: u64,
     pub timeout_seconds: u32,
     pub requirepass: String,
     pub region: String,
@@ -172,6 +174,10 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         return invalid("--maxclients 0: at least 1".into());
     }
     let maxmemory = args.maxmemory.as_deref().unwrap_or("0");
+    let warm_memory = args.warm_memory.as_deref().unwrap_or("64mb");
+    let Some(warm_memory) = parse_bytes(warm_memory.as_bytes()) else {
+        return invalid(format!("--warm-memory '{warm_memory}': bytes, or a number with kb, mb or gb"));
+    };
     let Some(maxmemory) = parse_bytes(maxmemory.as_bytes()) else {
         return invalid(format!("--maxmemory '{maxmemory}': bytes, or a number with kb, mb or gb"));
     };
@@ -219,6 +225,7 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         maxclients,
         maxmemory,
         maxmemory_policy,
+        warm_memory,
         timeout_seconds: args.timeout.unwrap_or(0),
         requirepass: args.requirepass.unwrap_or_default(),
         region,
