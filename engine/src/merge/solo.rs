@@ -7,7 +7,7 @@ use super::text::Update;
 use super::window::fold_text;
 use crate::effect::lists::{ElementId, ListOp, Place};
 use crate::effect::{Effect, Expiry, FieldOp, Op, Payload, ScoreOp, StreamOp};
-use crate::state::list::{Life, ListValue, Pos};
+use crate::state::list::{Life, ListValue};
 use crate::state::table::Entry;
 use crate::state::value::{Item, Kind, Value, ValueMut};
 
@@ -101,18 +101,20 @@ fn list(entry: &mut Entry<'_>, id: EffectId, op: &ListOp<'_>, expiry: Expiry) {
             let first = moved.unwrap_or(ElementId::new(id, 0));
             let is_end =
                 |end: Option<(ElementId, Life)>| end.is_some_and(|(end, _)| spot.parent() == Some(end));
-            let near = match spot.place {
-                Place::Behind if is_end(list.last()) => None,
-                Place::Ahead if is_end(list.first()) => Some(Pos::default()),
-                _ => spot.parent().and_then(|parent| list.find(parent, None)),
-            };
-            let at = match (spot.place, near) {
-                (Place::Start, _) => Pos::default(),
-                (Place::End, _) | (_, None) => list.end(),
-                (Place::Behind, Some(parent)) => list.behind(parent),
-                (Place::Before | Place::Ahead, Some(parent)) => parent,
-            };
-            list.insert_run(at, first, *values, spot.place.is_reversed(), Life::Live);
+            match spot.place {
+                Place::End => list.append_run(first, *values, Life::Live),
+                Place::Start => list.prepend_run(first, *values, Life::Live),
+                Place::Behind if is_end(list.last()) => list.append_run(first, *values, Life::Live),
+                Place::Ahead if is_end(list.first()) => list.prepend_run(first, *values, Life::Live),
+                place => {
+                    let at = match spot.parent().and_then(|parent| list.find(parent, None)) {
+                        None => list.end(),
+                        Some(parent) if place == Place::Behind => list.behind(parent),
+                        Some(parent) => parent,
+                    };
+                    list.insert_run(at, first, *values, place.is_reversed(), Life::Live);
+                }
+            }
         }
         ListOp::Remove(runs) => {
             let mut near = None;

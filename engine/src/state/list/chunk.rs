@@ -22,6 +22,8 @@ use packed::{Base, Packed};
 pub(super) const ITEMS_MAX: usize = 256;
 pub(super) const BYTES_MAX: usize = 3840;
 
+/// What an element of such a chunk takes besides its value, at most: two lengths and a name.
+const ENTRY_MAX: usize = 4 + packed::SPAN_MAX;
 /// Memory of a chunk of many elements at most, but for what a cut in two needs for a moment.
 const MEMORY_MAX: usize = 4096;
 /// A chunk for a list that is long already begins with so much.
@@ -94,7 +96,7 @@ impl Chunk {
 
     /// Another element of so many bytes keeps it below its size.
     pub fn has_room(&self, value_len: usize) -> bool {
-        self.total == 0 || self.total() < ITEMS_MAX && self.used() + value_len + 16 <= BYTES_MAX
+        self.total == 0 || self.total() < ITEMS_MAX && self.used() + value_len + ENTRY_MAX <= BYTES_MAX
     }
 
     /// Bytes without the room.
@@ -259,7 +261,14 @@ impl Chunk {
     #[cold]
     fn widen(&mut self, side: Side, data: usize, spans: usize) {
         let used = self.used() + data + spans;
-        let slack = if used < SMALL { used / 8 } else { used / 3 };
+        let slack = used
+            / if used < SMALL {
+                8
+            } else if used < MEMORY_OF_LONG {
+                3
+            } else {
+                2
+            };
         let slack = if used < BYTES_MAX { slack.min(MEMORY_MAX - used) } else { slack.min(ROOM_KEPT) };
         // What the other end has is kept, but not more than half of what this end gets.
         let behind = self.bytes.capacity() - self.bytes.len();

@@ -217,29 +217,37 @@ impl ListValue {
         reversed: bool,
         life: Life,
     ) -> Pos {
+        if pos == self.end() && !reversed {
+            self.append_run(first, values, life);
+            return self.end();
+        }
+        if pos == Pos::default() && reversed {
+            self.prepend_run(first, values, life);
+            return pos;
+        }
         let (mut at, count) = (pos, values.len());
-        let (at_back, at_front) = (pos == self.end(), pos == Pos::default());
-        for (i, value) in values.iter().enumerate() {
-            let id =
-                if first.index == ElementId::MOVED { first } else { ElementId { index: i as u32, ..first } };
-            let value = if life == Life::Live { value } else { &[] };
-            if at_back && !reversed {
-                self.push_back(id, value, life);
-            } else if at_front && reversed {
-                self.push_front(id, value, life);
-            } else {
-                self.insert(at, id, value, life);
-                // Chunks may have been cut.
-                if i + 1 < count {
-                    at = match self.find(id, Some(at)) {
-                        Some(found) if reversed => found,
-                        Some(found) => self.behind(found),
-                        None => at,
-                    };
-                }
+        for (done, (id, value)) in (1..).zip(named(first, values, life)) {
+            self.insert(at, id, value, life);
+            // Chunks may have been cut.
+            if done < count {
+                at = match self.find(id, Some(at)) {
+                    Some(found) if reversed => found,
+                    Some(found) => self.behind(found),
+                    None => at,
+                };
             }
         }
-        if at_back && !reversed { self.end() } else { at }
+        at
+    }
+
+    /// Puts a command's values behind all elements, one behind the other.
+    pub fn append_run(&mut self, first: ElementId, values: Members<'_>, life: Life) {
+        named(first, values, life).for_each(|(id, value)| self.push_back(id, value, life));
+    }
+
+    /// Puts a command's values ahead of all elements, each ahead of the one before.
+    pub fn prepend_run(&mut self, first: ElementId, values: Members<'_>, life: Life) {
+        named(first, values, life).for_each(|(id, value)| self.push_front(id, value, life));
     }
 
     fn chunk_before(&self, (block, chunk): (usize, usize)) -> (usize, usize) {
@@ -247,24 +255,36 @@ impl ListValue {
     }
 
     pub fn push_back(&mut self, id: ElementId, value: &[u8], life: Life) {
+        if let Some(mut end) = self.end_with_room(true, value.len()) {
+            return end.count(life).push_back(id, value, life);
+        }
+        self.fresh_chunk(true);
         let block = self.blocks() - 1;
         let place = (block, self.chunks_of(block) - 1);
-        if let Some(last) = self.chunk(place)
-            && !last.has_room(value.len())
-        {
-            self.fresh_chunk(true);
-            let block = self.blocks() - 1;
-            let place = (block, self.chunks_of(block) - 1);
-            return self.edit(place, |chunk| chunk.push_back(id, value, life));
-        }
         self.edit(place, |chunk| chunk.push_back(id, value, life));
     }
 
     pub fn push_front(&mut self, id: ElementId, value: &[u8], life: Life) {
-        if self.chunk((0, 0)).is_some_and(|first| !first.has_room(value.len())) {
-            self.fresh_chunk(false);
+        if let Some(mut end) = self.end_with_room(false, value.len()) {
+            return end.count(life).push_front(id, value, life);
         }
+        self.fresh_chunk(false);
         self.edit((0, 0), |chunk| chunk.push_front(id, value, life));
+    }
+
+    /// The chunk at one end with the counts above it, if so many bytes more do not make it too large.
+    #[inline]
+    fn end_with_room(&mut self, at_back: bool, value_len: usize) -> Option<ChunkInPlace<'_>> {
+        let (chunk, above) = match &mut self.0 {
+            Repr::One(one) => (one, None),
+            Repr::Many(Rope { blocks, live, total }) => {
+                let block = if at_back { blocks.last_mut() } else { blocks.first_mut() }?;
+                let chunks = &mut block.chunks;
+                let chunk = if at_back { chunks.back_mut() } else { chunks.front_mut() }?;
+                (chunk, Some([(&mut block.live, &mut block.total), (live, total)]))
+            }
+        };
+        chunk.has_room(value_len).then_some(ChunkInPlace { chunk, above })
     }
 
     /// An empty chunk at one end, for an element that is put there at once.
@@ -705,6 +725,36 @@ impl ListValue {
         list.fit();
         Some(list)
     }
+}
+
+/// A chunk, and the numbers of live and of all elements of its block and its list.
+struct ChunkInPlace<'a> {
+    chunk: &'a mut Chunk,
+    above: Option<[(&'a mut usize, &'a mut usize); 2]>,
+}
+
+impl ChunkInPlace<'_> {
+    /// Counts an element that is put there now.
+    #[inline]
+    fn count(&mut self, life: Life) -> &mut Chunk {
+        for (live, total) in self.above.iter_mut().flatten() {
+            **live += usize::from(life == Life::Live);
+            **total += 1;
+        }
+        self.chunk
+    }
+}
+
+/// A command's values with their names; without bytes if they are not alive.
+fn named<'a>(
+    first: ElementId,
+    values: Members<'a>,
+    life: Life,
+) -> impl Iterator<Item = (ElementId, &'a [u8])> {
+    (0..).zip(values.iter()).map(move |(index, value)| {
+        let id = if first.index == ElementId::MOVED { first } else { ElementId { index, ..first } };
+        (id, if life == Life::Live { value } else { &[] })
+    })
 }
 
 impl Rope {
