@@ -2,7 +2,7 @@
 
 use proto::resp::Replies;
 
-use super::offset;
+use super::{needs_no_effect, offset};
 use crate::core::Unit;
 use crate::effect::{BitsOp, Op};
 use crate::number::bits;
@@ -16,9 +16,12 @@ pub fn setbit(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> R
         _ => return Err(Refusal::Text("ERR bit is not an integer or out of range")),
     };
     let key = unit.key(args[1]);
-    let old = bits::read(unit.string(&key)?.unwrap_or_default(), at, 1);
-    let base = unit.overlay_base(&key);
-    unit.emit(&key, Op::Bits(BitsOp { base, at, width: 1, value, adds: false }));
+    let text = unit.string(&key)?.unwrap_or_default();
+    let (old, reaches) = (bits::read(text, at, 1), at / 8 < text.len() as u64);
+    if !(reaches && needs_no_effect(unit, old, value)) {
+        let base = unit.overlay_base(&key);
+        unit.emit(&key, Op::Bits(BitsOp { base, at, width: 1, value, adds: false }));
+    }
     reply.integer(old as i64);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use proto::resp::Replies;
 
-use super::offset;
+use super::{needs_no_effect, offset};
 use crate::commands::args::{self, is};
 use crate::core::Unit;
 use crate::effect::{BitsOp, Op};
@@ -159,10 +159,13 @@ fn run(
             reply.null();
             continue;
         };
+        reply.integer(answer as i64);
+        if needs_no_effect(unit, stored, new) {
+            continue;
+        }
         let base = unit.overlay_base(&key);
         let (value, adds) = (adds.unwrap_or(new), adds.is_some());
         unit.emit(&key, Op::Bits(BitsOp { base, at, width: kind.width as u8, value, adds }));
-        reply.integer(answer as i64);
     }
     Ok(())
 }

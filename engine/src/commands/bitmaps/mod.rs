@@ -24,3 +24,9 @@ fn offset(unit: &Unit<'_>, arg: &[u8], width: Option<u32>) -> Result<u64, Refusa
     let n = parse_i64(text).and_then(|n| u64::try_from(n).ok()).and_then(|n| n.checked_mul(factor));
     n.filter(|n| n >> 3 < unit.string_bytes_max()).ok_or(wrong)
 }
+
+/// Writing the bits that are there already is no change, as in Redis. To peers it is one: it stands against what they write
+/// meanwhile.
+fn needs_no_effect(unit: &Unit<'_>, old: u64, new: u64) -> bool {
+    old == new && unit.is_alone()
+}
