@@ -30,6 +30,8 @@ const MEMORY_MAX: usize = 4096;
 const MEMORY_OF_LONG: usize = 1024;
 /// Less room than this is not worth moving anything for.
 const ROOM_KEPT: usize = 128;
+/// About the length of an element: what is put to an end, or taken from there, is so far around it.
+const NEAR: usize = 32;
 /// Smaller chunks are given little room: most of them are small and stay so.
 const SMALL: usize = 192;
 
@@ -120,16 +122,21 @@ impl Chunk {
         &self.bytes[self.spans_at()..]
     }
 
-    /// Places that a change at one end looks at; they may be prefetched.
-    pub fn ends(&self) -> [*const u8; 4] {
-        let at = |place: usize| self.bytes.as_ptr().wrapping_add(place);
-        let (start, len) = (self.start as usize, self.bytes.len());
-        [
-            at(start.saturating_sub(32)),
-            at(self.spans_at().saturating_sub(8)),
-            at(self.data_end() + 32),
-            at(len.saturating_sub(1)),
-        ]
+    /// Places that a change at the front looks at; they may be prefetched.
+    pub fn front(&self) -> [*const u8; 3] {
+        let start = self.start as usize;
+        [start.saturating_sub(NEAR), start + NEAR, self.spans_at().saturating_sub(8)]
+            .map(|at| self.address(at))
+    }
+
+    /// Places that a change at the back looks at; they may be prefetched.
+    pub fn back(&self) -> [*const u8; 3] {
+        let end = self.data_end();
+        [end.saturating_sub(NEAR), end + NEAR, self.bytes.len().saturating_sub(1)].map(|at| self.address(at))
+    }
+
+    fn address(&self, at: usize) -> *const u8 {
+        self.bytes.as_ptr().wrapping_add(at)
     }
 
     pub fn spans(&self) -> impl Iterator<Item = Span> + '_ {
@@ -287,7 +294,7 @@ impl Chunk {
     /// Gives memory back that is mostly room.
     fn settle(&mut self) {
         let used = self.used();
-        if self.bytes.capacity() > 2 * used + 2 * ROOM_KEPT {
+        if self.bytes.capacity() > 4 * used + 2 * ROOM_KEPT {
             self.lay_out(used / 8, used / 8, class_size(used + used / 2));
         }
     }

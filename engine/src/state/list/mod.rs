@@ -437,7 +437,7 @@ impl ListValue {
     pub(crate) fn prefetch_ends(&self, again: bool) -> bool {
         let rope = match &self.0 {
             Repr::One(one) => {
-                one.ends().into_iter().for_each(prefetch);
+                one.front().into_iter().chain(one.back()).for_each(prefetch);
                 return false;
             }
             Repr::Many(rope) => rope,
@@ -449,8 +449,7 @@ impl ListValue {
             prefetch((&raw const *back).cast());
             return true;
         }
-        let ([start, front_spans, ..], [_, _, end, tail]) = (front.ends(), back.ends());
-        [start, front_spans, end, tail].into_iter().for_each(prefetch);
+        front.front().into_iter().chain(back.back()).for_each(prefetch);
         false
     }
 
