@@ -17,7 +17,8 @@ use tests::server::Server;
 /// Write commands on each node: `ATOLL_TEST_WRITES`.
 const WRITES: u64 = 100_000;
 const PIPELINE: u64 = 100;
-const AFTER_THE_HEAL: Duration = Duration::from_secs(5);
+/// Far more than it takes: the bar of five seconds is the bench's to measure, on a release build with the machine to itself.
+const AFTER_THE_HEAL: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A command that always emits an effect, on a keyspace small enough for nodes to meet on keys.
