@@ -1,3 +1,5 @@
+//! A chunk against a vector, and what it takes.
+
 use super::*;
 
 #[test]
