@@ -173,14 +173,8 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
     if maxclients == 0 {
         return invalid("--maxclients 0: at least 1".into());
     }
-    let maxmemory = args.maxmemory.as_deref().unwrap_or("0");
-    let warm_memory = args.warm_memory.as_deref().unwrap_or("64mb");
-    let Some(warm_memory) = parse_bytes(warm_memory.as_bytes()) else {
-        return invalid(format!("--warm-memory '{warm_memory}': bytes, or a number with kb, mb or gb"));
-    };
-    let Some(maxmemory) = parse_bytes(maxmemory.as_bytes()) else {
-        return invalid(format!("--maxmemory '{maxmemory}': bytes, or a number with kb, mb or gb"));
-    };
+    let maxmemory = bytes("--maxmemory", args.maxmemory.as_deref(), "0")?;
+    let warm_memory = bytes("--warm-memory", args.warm_memory.as_deref(), "64mb")?;
     let maxmemory_policy = args.maxmemory_policy.clone().unwrap_or_else(|| "noeviction".into());
     if !POLICIES.contains(&maxmemory_policy.as_str()) {
         return invalid(format!(
@@ -240,6 +234,15 @@ pub fn settle(args: ServeArgs) -> Result<NodeConfig, StartError> {
         log_json,
         log_level,
     })
+}
+
+/// A number of bytes, with a unit or without.
+fn bytes(flag: &str, given: Option<&str>, default: &str) -> Result<u64, StartError> {
+    let text = given.unwrap_or(default);
+    match parse_bytes(text.as_bytes()) {
+        Some(bytes) => Ok(bytes),
+        None => invalid(format!("{flag} '{text}': bytes, or a number with kb, mb or gb")),
+    }
 }
 
 /// A number of bytes as CONFIG SET takes it: `100`, `64kb`, `256mb`, `2gb`.

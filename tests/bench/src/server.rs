@@ -85,6 +85,11 @@ impl Setup {
         }
     }
 
+    /// For rows that measure memory: what is touched ahead of need would hide what the data takes.
+    pub fn unwarmed() -> Setup {
+        Setup { environment: Some(("ATOLL_WARM_MEMORY", "0")), ..Setup::atoll() }
+    }
+
     /// redis-server with persistence off.
     pub fn redis() -> Setup {
         Setup { program: Program::Redis, durability: Durability::None, ..Setup::atoll() }

@@ -299,29 +299,39 @@ impl Chunk {
         }
     }
 
-    /// The first element's name is what all are written against.
-    fn found(&mut self, id: ElementId) {
+    /// Makes room at one end for an element. Gives the span to be written there, the bytes of the one that it takes in, and those of
+    /// the element's value.
+    #[inline]
+    fn receive(&mut self, side: Side, id: ElementId, value: &[u8], life: Life) -> (Packed, usize, usize) {
         if self.total == 0 {
+            // The first element's name is what all are written against.
             self.base = Base { node: id.node, seq: id.seq };
         }
+        let neighbour = match side {
+            Side::Front => packed::first(self.span_bytes(), self.base),
+            Side::Back => packed::last(self.span_bytes(), self.base),
+        };
+        let joined = neighbour.and_then(|(mut span, size)| {
+            let joins = match side {
+                Side::Front => span.extend_ahead(id, life),
+                Side::Back => span.extend(id, life),
+            };
+            joins.then_some((span, size))
+        });
+        let (span, replaced) = joined.unwrap_or((Span::one(id, life), 0));
+        let written = Packed::new(&span, self.base);
+        let size = if life == Life::Live { entry::size(value) } else { 0 };
+        self.make_room(side, size, written.len());
+        (written, replaced, size)
     }
 
     /// Puts an element before all others.
     pub fn push_front(&mut self, id: ElementId, value: &[u8], life: Life) {
-        self.found(id);
-        let (mut span, mut replaced) = (Span::one(id, life), 0);
-        if let Some((mut first, size)) = packed::first(self.span_bytes(), self.base)
-            && first.extend_ahead(id, life)
-        {
-            (span, replaced) = (first, size);
-        }
-        let written = Packed::new(&span, self.base);
-        let size = if span.is_live() { entry::size(value) } else { 0 };
-        self.make_room(Side::Front, size, written.len());
+        let (written, replaced, size) = self.receive(Side::Front, id, value, life);
         let end = self.spans_at() + replaced;
         self.bytes[end - written.len()..end].copy_from_slice(written.as_slice());
         self.gap = self.gap + replaced as u32 - written.len() as u32;
-        if span.is_live() {
+        if life == Life::Live {
             self.start -= size as u32;
             self.data_len += size as u32;
             let start = self.start as usize;
@@ -333,19 +343,10 @@ impl Chunk {
 
     /// Puts an element behind all others.
     pub fn push_back(&mut self, id: ElementId, value: &[u8], life: Life) {
-        self.found(id);
-        let (mut span, mut replaced) = (Span::one(id, life), 0);
-        if let Some((mut last, size)) = packed::last(self.span_bytes(), self.base)
-            && last.extend(id, life)
-        {
-            (span, replaced) = (last, size);
-        }
-        let written = Packed::new(&span, self.base);
-        let size = if span.is_live() { entry::size(value) } else { 0 };
-        self.make_room(Side::Back, size, written.len());
+        let (written, replaced, size) = self.receive(Side::Back, id, value, life);
         self.bytes.truncate(self.bytes.len() - replaced);
         self.bytes.extend_from_slice(written.as_slice());
-        if span.is_live() {
+        if life == Life::Live {
             let end = self.data_end();
             entry::write(&mut self.bytes[end..end + size], value);
             self.data_len += size as u32;

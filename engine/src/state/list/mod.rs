@@ -161,12 +161,7 @@ impl ListValue {
                 if !one.is_full() {
                     return;
                 }
-                let one = std::mem::take(one);
-                let (live, total) = (one.live(), one.total());
-                let block = Block { chunks: [one].into(), live, total };
-                self.0 = Repr::Many(Rope { blocks: smallvec![block], live, total });
-                let Repr::Many(rope) = &mut self.0 else { return };
-                rope.divide(0, 0);
+                self.rope().divide(0, 0);
                 return;
             }
             Repr::Many(rope) => rope,
@@ -287,15 +282,23 @@ impl ListValue {
         chunk.has_room(value_len).then_some(ChunkInPlace { chunk, above })
     }
 
-    /// An empty chunk at one end, for an element that is put there at once.
-    fn fresh_chunk(&mut self, at_back: bool) {
+    /// The blocks; a single chunk becomes the first of them.
+    fn rope(&mut self) -> &mut Rope {
         if let Repr::One(one) = &mut self.0 {
             let one = std::mem::take(one);
             let (live, total) = (one.live(), one.total());
             let block = Block { chunks: [one].into(), live, total };
             self.0 = Repr::Many(Rope { blocks: smallvec![block], live, total });
         }
-        let Repr::Many(rope) = &mut self.0 else { return };
+        match &mut self.0 {
+            Repr::Many(rope) => rope,
+            Repr::One(_) => unreachable!("it was made a rope"),
+        }
+    }
+
+    /// An empty chunk at one end, for an element that is put there at once.
+    fn fresh_chunk(&mut self, at_back: bool) {
+        let rope = self.rope();
         let end = if at_back { rope.blocks.last_mut() } else { rope.blocks.first_mut() };
         if end.is_none_or(|block| block.chunks.len() >= CHUNKS_MAX) {
             if at_back {

@@ -38,12 +38,9 @@ impl Subject for Loaded {
     }
 }
 
-/// What is touched ahead of need would hide what the data takes.
-pub(super) const UNWARMED: (&str, &str) = ("ATOLL_WARM_MEMORY", "0");
-
 fn run(bench: &Bench, recorder: &mut Recorder) -> Result<(), BenchError> {
     let peer = bench.programs.redis_server.is_some().then(Setup::redis);
-    let sides = Sides::new(bench, Setup { environment: Some(UNWARMED), ..Setup::atoll() }, peer);
+    let sides = Sides::new(bench, Setup::unwarmed(), peer);
     let keys = bench.scale.keys;
     let start = |setup: &Setup| {
         let server = bench.start(setup)?;

@@ -6,7 +6,7 @@ use crate::rounds::{Reading, Recorder, Sides, alternate};
 use crate::server::{Server, Setup};
 
 use super::line::{Metric, at_most};
-use super::memory::{UNWARMED, settled_bytes};
+use super::memory::settled_bytes;
 use super::{Group, Line, Tool};
 
 type Words = Vec<Vec<u8>>;
@@ -70,8 +70,7 @@ fn zset(n: u64) -> Words {
 }
 
 fn run(bench: &Bench, recorder: &mut Recorder) -> Result<(), BenchError> {
-    let sides =
-        Sides::new(bench, Setup { environment: Some(UNWARMED), ..Setup::atoll() }, Some(Setup::redis()));
+    let sides = Sides::new(bench, Setup::unwarmed(), Some(Setup::redis()));
     let keys = bench.scale.keys;
     for kind in &KINDS {
         if !recorder.wants(kind.title) {

@@ -6,7 +6,7 @@ use crate::rounds::{Reading, Recorder, Sides, alternate};
 use crate::server::{Server, Setup};
 
 use super::line::{Metric, at_most};
-use super::memory::{UNWARMED, settled_bytes};
+use super::memory::settled_bytes;
 use super::{Group, Line, Tool};
 
 type Words = Vec<Vec<u8>>;
@@ -42,8 +42,7 @@ fn entry(n: u64, fields: &[(&str, usize)]) -> Words {
 }
 
 fn run(bench: &Bench, recorder: &mut Recorder) -> Result<(), BenchError> {
-    let sides =
-        Sides::new(bench, Setup { environment: Some(UNWARMED), ..Setup::atoll() }, Some(Setup::redis()));
+    let sides = Sides::new(bench, Setup::unwarmed(), Some(Setup::redis()));
     let count = bench.scale.keys;
     for (title, fields) in ROWS {
         if !recorder.wants(title) {
