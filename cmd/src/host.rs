@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use engine::core::Engine;
 use engine::session::{Host, ProcessFacts, ProcessUsage, ShutdownRequest};
 use mio::Waker;
 use parking_lot::Mutex;
@@ -17,8 +18,7 @@ pub struct Life {
     stopping: AtomicBool,
     /// Somebody wants the process gone, not only stopped to start again.
     over: AtomicBool,
-    /// Nothing was written yet and nothing can be lost: a stop ends the process at once.
-    loading: AtomicBool,
+    engine: Arc<Engine>,
     /// What SHUTDOWN said of a checkpoint: 0 nothing, 1 none, 2 one.
     save: AtomicU8,
     kills: AtomicU64,
@@ -27,11 +27,11 @@ pub struct Life {
 }
 
 impl Life {
-    pub fn new() -> Arc<Self> {
+    pub fn new(engine: Arc<Engine>) -> Arc<Self> {
         Arc::new(Life {
             stopping: AtomicBool::new(false),
             over: AtomicBool::new(false),
-            loading: AtomicBool::new(true),
+            engine,
             save: AtomicU8::new(0),
             kills: AtomicU64::new(0),
             wakers: Mutex::default(),
@@ -48,11 +48,6 @@ impl Life {
         self.stopping.load(Relaxed)
     }
 
-    /// Recovery is over.
-    pub fn loaded(&self) {
-        self.loading.store(false, Relaxed);
-    }
-
     /// Whether SHUTDOWN asked for a checkpoint, or for none.
     pub fn save_asked(&self) -> Option<bool> {
         match self.save.load(Relaxed) {
@@ -61,8 +56,12 @@ impl Life {
         }
     }
 
-    /// A stop that somebody asked for: the process ends.
+    /// A stop that somebody asked for: the process ends, at once while nothing was written yet and nothing can be lost.
     pub fn end(&self) {
+        if self.engine.is_loading() {
+            tracing::info!("stopped while loading");
+            std::process::exit(0);
+        }
         self.over.store(true, Relaxed);
         self.stop();
     }
@@ -73,10 +72,6 @@ impl Life {
 
     /// Asks every thread to finish.
     pub fn stop(&self) {
-        if self.loading.load(Relaxed) {
-            tracing::info!("stopped while loading");
-            std::process::exit(0);
-        }
         self.stopping.store(true, Relaxed);
         for waker in &*self.wakers.lock() {
             // A reactor that is gone needs no waking.

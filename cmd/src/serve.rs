@@ -143,7 +143,7 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     let at_start = allocator::allocated();
     let (engine, recovery) = Engine::prepare(engine_config, disk, &mut process::random_id)
         .map_err(|source| StartError::Open { dir: dir.clone(), source })?;
-    let life = Life::new();
+    let life = Life::new(engine.clone());
     let links = Arc::new(OnceLock::new());
     let host =
         NodeHost { life: life.clone(), facts: facts(&config, &engine, port, at_start), links: links.clone() };
@@ -152,7 +152,6 @@ pub fn serve(config: NodeConfig) -> Result<(), StartError> {
     // Whoever connects meanwhile is told that the node is loading.
     let reactors = reactors(&config, &server, &life, tcp, unix)?;
     let recovered = crate::loading::recover(&engine, recovery);
-    life.loaded();
     let recovered = match recovered {
         Ok(recovered) => recovered,
         Err(source) => {

@@ -338,6 +338,31 @@ fn who_waits_for_a_checkpoint_keeps_the_link_that_brings_it() {
     assert_eq!(a.engine.batch(b.engine.node(), &bytes, 0).expect("the link stays"), Received::Dropped);
 }
 
+#[test]
+fn whoever_has_what_cannot_be_merged_is_asked_when_the_first_lender_is_gone() {
+    let (a, b) = shortened();
+    let [c, d] = [3, 4].map(Node::new);
+    c.run("incrby counter 5");
+    for node in [&b, &d] {
+        link(&c, node);
+        c.send(node);
+    }
+    link(&d, &b);
+    b.send(&d);
+    let mut bytes = Vec::new();
+    b.engine.read_log(c.engine.node(), Seq(0), usize::MAX, &mut bytes).expect("reads");
+    for node in [&b, &d] {
+        link(node, &a);
+    }
+    let from = |peer: &Node| a.engine.batch(peer.engine.node(), &bytes, 0);
+    assert!(from(&b).is_err(), "the link begins again");
+    assert_eq!(link(&a, &b), Standing::Behind { stranger: false });
+    assert_eq!(from(&d).expect("one lends already"), Received::Dropped);
+    Replica::peer_down(&*a.engine, b.engine.node(), 0);
+    assert!(from(&d).is_err(), "nobody lends: this link begins again too");
+    assert_eq!(link(&a, &d), Standing::Behind { stranger: false });
+}
+
 /// Four, of which the third wrote what only the fourth has, and is evicted: all have fenced it and know the cut.
 fn closed_by_the_word_of_one() -> ([Node; 4], u64) {
     let [a, b, c] = three();

@@ -27,7 +27,7 @@ mod wait;
 mod walk;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
@@ -42,6 +42,7 @@ use crate::replication::heard::HeardPeers;
 use crate::replication::horizon::Horizon;
 use crate::replication::nack::Nack;
 use crate::replication::stability::Stability;
+use crate::replication::standing::Standing;
 use crate::replication::{Member, MemberReach};
 use crate::safety::RangeRules;
 use crate::state::footprint::Overhead;
@@ -88,6 +89,8 @@ pub(crate) struct Peers {
     pub strange_to: BTreeSet<u64>,
     /// Incarnations that are over: nothing more is taken of their processes.
     pub superseded: BTreeSet<NodeId>,
+    /// How we stand to each peer with a link.
+    pub standings: BTreeMap<NodeId, Standing>,
     /// What each peer said last of itself.
     pub heard: HeardPeers,
     pub nack: Nack,

@@ -222,6 +222,7 @@ impl Engine {
             members: Vec::new(),
             strange_to: Default::default(),
             superseded: Default::default(),
+            standings: Default::default(),
             stability: Stability::new(identity.directory),
             heard: Default::default(),
             nack: Nack::new(node, nack),

@@ -294,6 +294,15 @@ impl Engine {
         }
     }
 
+    /// True when a link to `peer` that begins again would bring a checkpoint that nobody is lending yet. Not so of a peer
+    /// that is waiting for a checkpoint of ours.
+    fn would_lend(&self, peer: NodeId) -> bool {
+        let peers = self.peers.lock();
+        let lends = |standing: &Standing| matches!(standing, Standing::Behind { .. });
+        let waits = |standing: &Standing| matches!(standing, Standing::Ahead { .. });
+        !peers.standings.values().any(lends) && !peers.standings.get(&peer).is_some_and(waits)
+    }
+
     /// True when the batch was written without knowing something that was folded here as stable.
     pub(super) fn misses_base(&self, batch: &Batch<'_>) -> Result<bool, BatchError> {
         let context = batch.context()?;
@@ -580,6 +589,7 @@ impl Replica for Engine {
         {
             let mut peers = self.peers.lock();
             peers.heard.up(peer.node, &position.shown, now_ms);
+            peers.standings.insert(peer.node, standing);
             match standing {
                 Standing::Behind { stranger: true } => _ = peers.strange_to.insert(peer.directory),
                 _ => _ = peers.strange_to.remove(&peer.directory),
@@ -656,6 +666,7 @@ impl Replica for Engine {
         let mut peers = self.peers.lock();
         peers.nack.peer_down(node);
         peers.heard.down(node);
+        peers.standings.remove(&node);
     }
 
     fn feature_level(&self) -> u32 {
@@ -746,13 +757,11 @@ impl Replica for Engine {
             }
             Offer::Ready => {}
         }
-        // A checkpoint is being fetched already then: the link that brings it is to stay.
-        let known = self.unmergeable.lock().is_some();
         let shown = self.show_with_held(batch.bytes);
         self.tell_ready();
         self.progressed();
         match shown {
-            Err(ReplicaError::Unmergeable(_)) if known => {
+            Err(ReplicaError::Unmergeable(_)) if !self.would_lend(peer) => {
                 self.stats.dropped_batches.fetch_add(1, Relaxed);
                 Ok(Received::Dropped)
             }
