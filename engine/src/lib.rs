@@ -10,6 +10,7 @@ pub mod effect;
 pub mod glob;
 pub mod hyperloglog;
 pub(crate) mod image;
+pub mod latch;
 pub mod log;
 pub mod merge;
 pub mod number;

@@ -7,6 +7,7 @@ use crate::core::Unit;
 use crate::effect::level::{LEVEL_FIRST, LEVEL_TYPES};
 use crate::refusal::Refusal;
 use crate::session::Call;
+use crate::state::list::Ends;
 
 /// Command flags as COMMAND INFO names them, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -244,10 +245,15 @@ impl CommandSpec {
         matches!(self.group, Hash | Set | SortedSet | List | Stream | Geo)
     }
 
-    /// It looks at the ends of lists or streams.
+    /// The ends of lists that it looks at; of streams it is the one end there is.
     #[inline]
-    pub fn at_ends(&self) -> bool {
-        matches!(self.group, Group::List | Group::Stream)
+    pub(crate) fn ends(&self) -> Option<Ends> {
+        match (self.group, self.name) {
+            (Group::List, "lpush" | "lpushx" | "lpop" | "lrange") => Some(Ends::Front),
+            (Group::List, "rpush" | "rpushx" | "rpop") => Some(Ends::Back),
+            (Group::List | Group::Stream, _) => Some(Ends::Both),
+            _ => None,
+        }
     }
 
     /// What must be locked for these arguments.

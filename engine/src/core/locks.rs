@@ -1,8 +1,8 @@
 //! Which shards a unit holds.
 
-use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
+use crate::latch::Held;
 use crate::state::shard::Shard;
 use crate::state::table::shard_of;
 
@@ -23,10 +23,10 @@ pub enum LockPlan<'a> {
 
 pub(crate) enum Locks<'e> {
     None,
-    One(usize, MutexGuard<'e, Shard>),
+    One(usize, Held<'e, Shard>),
     /// Sorted by shard.
-    Many(SmallVec<[(usize, MutexGuard<'e, Shard>); 8]>),
-    All(Vec<MutexGuard<'e, Shard>>),
+    Many(SmallVec<[(usize, Held<'e, Shard>); 8]>),
+    All(Vec<Held<'e, Shard>>),
 }
 
 impl Locks<'_> {

@@ -17,6 +17,7 @@ mod leave;
 mod level;
 mod locks;
 mod membership;
+mod near;
 mod open;
 mod origins;
 mod remote;
@@ -37,6 +38,7 @@ use proto::{EffectId, Frontier, NodeId};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::effect::Effect;
+use crate::latch::Latch;
 use crate::log::Log;
 use crate::replication::heard::HeardPeers;
 use crate::replication::horizon::Horizon;
@@ -138,12 +140,13 @@ pub struct Engine {
     /// The same, after the last of our own batches that recovery read.
     own_databases: AtomicU32,
     own_origin: u16,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Latch<Shard>]>,
+    whereabouts: Box<[near::Whereabouts]>,
     indexes: Vec<Mutex<keytrie::Index<EntryPtr>>>,
     /// The shard whose new keys are the next that the index is to take in.
     index_catch_up: AtomicUsize,
     origins: Origins,
-    stage: Mutex<Stage>,
+    stage: Latch<Stage>,
     writer: Mutex<Writer>,
     /// Set when recovery ends; never on a node that keeps none.
     log: OnceLock<Arc<Log>>,
@@ -264,52 +267,6 @@ impl Engine {
         xxhash_rust::xxh3::xxh3_64_with_seed(key, self.config.hash_seed)
     }
 
-    /// First phase of a prefetch: brings a key's slot near.
-    #[inline]
-    pub fn prefetch_slot(&self, db: u32, hash: u64) {
-        self.prefetch_physical_slot(self.physical(db), hash);
-    }
-
-    #[inline]
-    pub(crate) fn prefetch_physical_slot(&self, db: u32, hash: u64) {
-        let shard = self.shards[shard_of(hash)].lock();
-        if let Some(table) = shard.table(db) {
-            prefetch(table.slot_address(hash));
-        }
-    }
-
-    /// Second phase: brings its entry near.
-    #[inline]
-    pub fn prefetch_entry(&self, db: u32, hash: u64) {
-        self.prefetch_physical_entry(self.physical(db), hash);
-    }
-
-    #[inline]
-    pub(crate) fn prefetch_physical_entry(&self, db: u32, hash: u64) {
-        let shard = self.shards[shard_of(hash)].lock();
-        if let Some(table) = shard.table(db) {
-            let address = table.entry_address(hash);
-            if !address.is_null() {
-                prefetch(address);
-            }
-        }
-    }
-
-    /// Third phase, for keys of collections: brings the elements near.
-    #[inline]
-    pub fn prefetch_value(&self, db: u32, hash: u64) {
-        let shard = self.shards[shard_of(hash)].lock();
-        if let Some(table) = shard.table(self.physical(db)) {
-            table.prefetch_value(hash);
-        }
-    }
-
-    /// Then, for keys of lists and streams: brings near what their ends lie in. True: `again`, once that is near.
-    pub(crate) fn prefetch_ends(&self, db: u32, hash: u64, again: bool) -> bool {
-        let shard = self.shards[shard_of(hash)].lock();
-        shard.table(self.physical(db)).is_some_and(|table| table.prefetch_ends(hash, again))
-    }
-
     /// The physical database behind a client's number.
     #[inline]
     pub(crate) fn physical(&self, db: u32) -> u32 {
@@ -331,7 +288,14 @@ impl Engine {
     }
 
     /// Folds with this.
+    #[inline]
     pub(crate) fn with_world<R>(&self, origin: u16, run: impl FnOnce(&World<'_>) -> R) -> R {
+        self.with_world_of(origin, false, run)
+    }
+
+    /// The same for an effect whose use of its key is `counted` already.
+    #[inline]
+    fn with_world_of<R>(&self, origin: u16, counted: bool, run: impl FnOnce(&World<'_>) -> R) -> R {
         let seed = self.config.hash_seed;
         run(&World {
             solo: self.alone.load(Relaxed),
@@ -341,7 +305,7 @@ impl Engine {
             hash_of: &move |key: &[u8]| xxhash_rust::xxh3::xxh3_64_with_seed(key, seed),
             indexed: self.config.index,
             lfu: self.lfu(),
-            counted: false,
+            counted,
             woken: &|waiter| self.waits.note(waiter),
             decided: &|db, key, disputes| {
                 if !self.is_loading() && !self.replaying.load(Relaxed) {
@@ -433,12 +397,6 @@ impl Engine {
     }
 }
 
-fn new_shards() -> Box<[Mutex<Shard>]> {
-    (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect()
-}
-
-/// A hint: wrong or stale addresses are harmless.
-#[inline]
-fn prefetch(address: *const u8) {
-    crate::state::table::prefetch(address);
+fn new_shards() -> Box<[Latch<Shard>]> {
+    (0..SHARDS).map(|_| Latch::default()).collect()
 }

@@ -13,10 +13,11 @@ use super::origins::Origins;
 use super::remote::{AllShards, Swaps};
 use super::stage::Stage;
 use super::write::Writer;
-use super::{Engine, EngineStats, Peers, checkpoint, new_shards, transfer};
+use super::{Engine, EngineStats, Peers, checkpoint, near, new_shards, transfer};
 use crate::disk::Disk;
 use crate::effect::batch::{Batch, BatchError, BatchKind, FLAG_SOLO};
 use crate::image::manifest::Manifest;
+use crate::latch::Latch;
 use crate::log::{Damage, Identity, Log, LogError, LogOptions, LogPosition, LogStart, Opening, Recovered};
 use crate::replication::Member;
 use crate::replication::eviction::Evictions;
@@ -252,10 +253,11 @@ impl Engine {
             level: AtomicU32::new(config.level),
             stamp_max_ms: AtomicU64::new(u64::MAX),
             shards: new_shards(),
+            whereabouts: near::new_whereabouts(),
             index_catch_up: AtomicUsize::new(0),
             indexes: (0..databases).map(|_| Mutex::default()).collect(),
             origins,
-            stage: Mutex::new(Stage::new(node, Seq(0), Hlc(0))),
+            stage: Latch::new(Stage::new(node, Seq(0), Hlc(0))),
             writer: Mutex::new(Writer::default()),
             log: OnceLock::new(),
             own_databases: AtomicU32::new(0),

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use parking_lot::MutexGuard;
 use proto::{EffectId, Frontier, Hlc, NodeId, Seq};
 
 use super::{Engine, Loan, LoanPart, Wanted};
 use crate::effect::batch::{self, Batch, BatchError, BatchKind};
 use crate::effect::fork::fork_choice_cmp;
 use crate::effect::{Effect, Op};
+use crate::latch::Held;
 use crate::log::{LogError, LogPosition};
 use crate::replication::compare::{Answer, Question};
 use crate::replication::eviction::Evictions;
@@ -25,13 +25,13 @@ const FUTURE_MS_MAX: u64 = 24 * 3600 * 1000;
 /// A buffer for more effects than this is given back.
 const DECODED_KEPT: usize = 8192;
 
-pub(super) type AllShards<'e> = Vec<MutexGuard<'e, Shard>>;
+pub(super) type AllShards<'e> = Vec<Held<'e, Shard>>;
 
 /// The shards that a unit of remote effects touches, held.
 enum Reach<'r, 'e, 'o> {
     All(&'r mut AllShards<'e>),
     /// Sorted by number.
-    Some(&'r mut Vec<(usize, MutexGuard<'o, Shard>)>),
+    Some(&'r mut Vec<(usize, Held<'o, Shard>)>),
 }
 
 impl Reach<'_, '_, '_> {
@@ -168,8 +168,8 @@ impl Engine {
             // The prefetches take each shard for a moment; whoever holds all of them is past caring.
             if all.is_none() {
                 let keyed = || hashes.iter().zip(some).filter(|(_, e)| has_key(&e.1.op));
-                keyed().for_each(|(hash, e)| self.prefetch_physical_slot(e.1.db, *hash));
-                keyed().for_each(|(hash, e)| self.prefetch_physical_entry(e.1.db, *hash));
+                keyed().for_each(|(hash, _)| self.prefetch_slot(*hash));
+                keyed().for_each(|(hash, e)| self.prefetch_entry(e.1.db, *hash));
             }
             for (hash, unit) in hashes.iter().zip(some) {
                 let (id, effect) = unit;
@@ -200,7 +200,7 @@ impl Engine {
         };
         wanted.sort_unstable();
         wanted.dedup();
-        let mut own: Vec<(usize, MutexGuard<'_, Shard>)> =
+        let mut own: Vec<(usize, Held<'_, Shard>)> =
             wanted.into_iter().map(|at| (at, self.shards[at].lock())).collect();
         let mut reach = match all {
             Some(all) => Reach::All(all),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::MutexGuard;
-use proto::{EffectId, Seq};
+use proto::{EffectId, Hlc, Seq};
 use smallvec::SmallVec;
 
 use super::locks::Locks;
@@ -17,6 +17,7 @@ use super::write::STAGED_MAX;
 use super::{Engine, LockPlan, Turn};
 use crate::effect::lists::ElementId;
 use crate::effect::{Deps, Effect, Expiry, FieldOp, ListOp, Moments, Op, ScoreOp};
+use crate::latch::Held;
 use crate::merge::{Explanation, elements};
 use crate::refusal::Refusal;
 use crate::replication::{Member, Replica};
@@ -24,7 +25,7 @@ use crate::state::access::{self, Lfu};
 use crate::state::hash::HashValue;
 use crate::state::list::ListValue;
 use crate::state::set::SetValue;
-use crate::state::shard::{Shard, World};
+use crate::state::shard::Shard;
 use crate::state::stream::StreamValue;
 use crate::state::table::{Entry, EntryPtr, shard_of};
 use crate::state::value::{Kind, ValueRef};
@@ -85,7 +86,7 @@ pub struct Unit<'e> {
     pub(super) locks: Locks<'e>,
     now_ms: u64,
     db: u32,
-    stage: Option<MutexGuard<'e, Stage>>,
+    stage: Option<Held<'e, Stage>>,
     emitted: u64,
     /// The last effect emitted.
     last: Seq,
@@ -486,8 +487,10 @@ impl<'e> Unit<'e> {
         let engine = self.engine;
         let now_ms = self.now_ms;
         let shard = self.locks.shard(key.hash);
-        let (mut deps, mut past_ms, mut op) = (Deps::new(), None, op);
-        let (mut known, mut end) = (None, None);
+        // Made first and filled in: an effect is large to move.
+        let mut effect =
+            Effect { hlc: Hlc(0), db: key.db, key: key.bytes, deps: Deps::new(), fresh: None, op };
+        let (mut known, mut end, mut past_ms) = (None, None, None);
         let same = |(spot, db, hash, entry)| {
             ((spot, db, hash) == (Spot::of(key.bytes), key.db, key.hash)).then_some(entry)
         };
@@ -500,22 +503,24 @@ impl<'e> Unit<'e> {
             let (has_value, tip) = (entry.kind().is_some(), entry.tip());
             end = has_value.then(|| entry.end());
             let expiry_ms = entry.expiry().ms();
-            op = whole_removal(&entry, op);
+            if is_whole_removal(&entry, &effect.op) {
+                effect.op = Op::Reset;
+            }
             let ptr = entry.ptr();
             known = Some(ptr);
             if engine.is_alone() {
                 // Everything else is stable; our own chain is recorded for those who read the log.
                 if tip.0 == engine.own_origin && tip.1 != 0 {
-                    deps.push(EffectId::new(engine.node, Seq(tip.1)));
+                    effect.deps.push(EffectId::new(engine.node, Seq(tip.1)));
                 }
             } else {
                 // Most keys have no window: its place is not looked at then.
                 if entry.windowed() {
-                    shard.tips(ptr, &mut deps);
+                    shard.tips(ptr, &mut effect.deps);
                 }
                 past_ms = Some(expiry_ms.unwrap_or(0));
             }
-        } else if !engine.is_alone() && !matches!(op, Op::Assign { .. } | Op::Reset) {
+        } else if !engine.is_alone() && !matches!(effect.op, Op::Assign { .. } | Op::Reset) {
             // A key that died of age and is forgotten here may be remembered elsewhere: what it was is not built on.
             past_ms = Some(0);
         }
@@ -526,12 +531,12 @@ impl<'e> Unit<'e> {
         let dead = |end: Option<Expiry>| end.is_none_or(|e| e.reached(now_ms) || e.reached(hlc.ms()));
         // A hash of which all fields ended leaves no moment before which all of the key is dead.
         let floor = |ms: u64| if ms <= now_ms.max(hlc.ms()) { ms } else { 0 };
-        let fresh = past_ms.filter(|_| dead(end)).map(floor);
-        if sets_past_expiry(&op, hlc.ms()) {
+        effect.fresh = past_ms.filter(|_| dead(end)).map(floor);
+        if sets_past_expiry(&effect.op, hlc.ms()) {
             // An expiry not after the effect itself ends the key there and then.
-            op = Op::Reset;
+            effect.op = Op::Reset;
         }
-        let effect = Effect { hlc, db: key.db, key: key.bytes, deps, fresh, op };
+        effect.hlc = hlc;
         let id = stage.push(&effect);
         self.emitted += 1;
         self.last = id.seq;
@@ -539,8 +544,8 @@ impl<'e> Unit<'e> {
             self.acks = self.acks.max(engine.rules.read().acks_for_key(key.bytes));
         }
         let counted = self.counted == Some(key.hash);
-        engine.with_world(engine.own_origin, |world| {
-            shard.fold_on(known, key.hash, id, &effect, &World { counted, ..world.clone() });
+        engine.with_world_of(engine.own_origin, counted, |world| {
+            shard.fold_on(known, key.hash, id, &effect, world);
         });
     }
 
@@ -763,19 +768,19 @@ impl Drop for Unit<'_> {
 }
 
 /// Removing every member there is ends the key, its expiry included, as a DEL does.
-fn whole_removal<'a>(entry: &Entry<'_>, op: Op<'a>) -> Op<'a> {
-    if let (Op::List(ListOp::Remove(runs)), Some(ValueRef::List(list))) = (&op, entry.value()) {
-        // Its elements are named once each.
-        return if runs.elements() >= list.len() as u64 { Op::Reset } else { op };
-    }
-    let members = match &op {
+fn is_whole_removal(entry: &Entry<'_>, op: &Op<'_>) -> bool {
+    let members = match op {
+        Op::List(ListOp::Remove(runs)) => {
+            // Its elements are named once each.
+            return matches!(entry.value(), Some(ValueRef::List(list)) if runs.elements() >= list.len() as u64);
+        }
         Op::MemberRemove(members)
         | Op::Fields(FieldOp::Remove(members))
         | Op::Scores(ScoreOp::Remove(members)) => *members,
-        _ => return op,
+        _ => return false,
     };
-    let Some(value) = entry.value().filter(|value| Some(value.kind()) == elements::kind_of(&op)) else {
-        return op;
+    let Some(value) = entry.value().filter(|value| Some(value.kind()) == elements::kind_of(op)) else {
+        return false;
     };
     // Fields that reads do not see may come to light again.
     let kept = match &value {
@@ -783,10 +788,10 @@ fn whole_removal<'a>(entry: &Entry<'_>, op: Op<'a>) -> Op<'a> {
         value => value.len(),
     };
     if members.len() < kept {
-        return op;
+        return false;
     }
     let distinct: std::collections::BTreeSet<&[u8]> = members.iter().filter(|m| value.has_item(m)).collect();
-    if distinct.len() == kept { Op::Reset } else { op }
+    distinct.len() == kept
 }
 
 fn sets_past_expiry(op: &Op<'_>, hlc_ms: u64) -> bool {

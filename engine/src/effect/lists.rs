@@ -199,16 +199,38 @@ impl<'a> IdRuns<'a> {
 
     /// Elements named.
     pub fn elements(&self) -> u64 {
-        self.iter().map(|run| u64::from(run.len)).sum()
+        match self {
+            // What a pop names.
+            IdRuns::Slices([run]) => u64::from(run.len),
+            runs => runs.iter().map(|run| u64::from(run.len)).sum(),
+        }
+    }
+
+    /// The only element; `None` when there are several, or none.
+    #[inline]
+    pub fn one(&self) -> Option<ElementId> {
+        match self {
+            IdRuns::Slices([run]) if run.len == 1 => Some(run.first),
+            IdRuns::Slices(_) => None,
+            IdRuns::Encoded { count, bytes, own } => {
+                let only = take_run(&mut &**bytes, *own).filter(|run| *count == 1 && run.len == 1)?;
+                Some(only.first)
+            }
+        }
     }
 
     fn encode(&self, out: &mut Vec<u8>, own: EffectId) {
-        put(out, self.iter().count() as u64);
-        for run in self.iter() {
+        let put_run = |out: &mut Vec<u8>, run: &IdRun| {
             let step = u64::from(run.step.by_seq) << 1 | u64::from(run.step.down);
             put(out, u64::from(run.len) << 2 | step);
             run.first.encode(out, own);
+        };
+        if let IdRuns::Slices([run]) = self {
+            out.push(1);
+            return put_run(out, run);
         }
+        put(out, self.iter().count() as u64);
+        self.iter().for_each(|run| put_run(out, &run));
     }
 
     fn decode(input: &mut &'a [u8], own: EffectId) -> Option<Self> {

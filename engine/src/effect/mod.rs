@@ -76,6 +76,13 @@ impl<'a> Members<'a> {
         MembersIter(*self)
     }
 
+    /// Two and two; a last one without a partner is left out.
+    #[inline]
+    pub fn pairs(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        let mut parts = self.iter();
+        std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
+    }
+
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         varint::put(out, self.len() as u64);
         for member in self.iter() {

@@ -101,6 +101,16 @@ fn list(entry: &mut Entry<'_>, id: EffectId, op: &ListOp<'_>, expiry: Expiry) {
             let first = moved.unwrap_or(ElementId::new(id, 0));
             let is_end =
                 |end: Option<(ElementId, Life)>| end.is_some_and(|(end, _)| spot.parent() == Some(end));
+            if values.len() == 1
+                && let (Some(parent), Some(value)) = (spot.parent(), values.iter().next())
+                && match spot.place {
+                    Place::Behind => list.push_behind(parent, first, value),
+                    Place::Ahead => list.push_ahead(parent, first, value),
+                    _ => false,
+                }
+            {
+                return;
+            }
             match spot.place {
                 Place::End => list.append_run(first, *values, Life::Live),
                 Place::Start => list.prepend_run(first, *values, Life::Live),
@@ -116,6 +126,7 @@ fn list(entry: &mut Entry<'_>, id: EffectId, op: &ListOp<'_>, expiry: Expiry) {
                 }
             }
         }
+        ListOp::Remove(runs) if runs.one().is_some_and(|id| list.pop_front_if(id)) => {}
         ListOp::Remove(runs) => {
             let mut near = None;
             for run in runs.iter() {

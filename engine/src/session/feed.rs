@@ -8,8 +8,9 @@ use super::dispatch::Ran;
 use super::meter::Meter;
 use super::resolve::{Resolved, resolve};
 use super::{Server, Session};
-use crate::commands::spec::{FindKeys, KeySpec, Scope};
+use crate::commands::spec::{CommandSpec, FindKeys, Group, KeySpec, Scope};
 use crate::core::Turn;
+use crate::state::list::Ends;
 
 /// Commands parsed and prefetched at a time.
 const BATCH: usize = 32;
@@ -53,10 +54,11 @@ pub(super) enum Keys<'a> {
     Many(&'a [u64]),
 }
 
-/// A command of a batch, looked up, with the place of its keys' hashes.
+/// A command of a batch, looked up, with where its arguments end and the place of its keys' hashes.
 #[derive(Clone, Copy)]
 struct Planned {
     found: Option<Resolved>,
+    args: usize,
     first: usize,
     count: usize,
 }
@@ -67,8 +69,6 @@ pub struct Lane {
     requests: Requests,
     planned: Vec<Planned>,
     hashes: Vec<u64>,
-    /// Of those, the keys of long lists and streams.
-    far: Vec<u64>,
     args: Vec<&'static [u8]>,
     positions: Vec<(usize, &'static KeySpec)>,
     pub meter: Meter,
@@ -124,7 +124,7 @@ impl Session {
         out: &mut Vec<u8>,
         fed: &mut Fed,
     ) -> Option<Flow> {
-        let Lane { requests, planned, hashes, far, args: spare, positions, meter } = lane;
+        let Lane { requests, planned, hashes, args: spare, positions, meter } = lane;
         let base = fed.consumed;
         let rest = &input[base..];
         let parsed = match self.parser.parse(rest, BATCH, requests) {
@@ -139,36 +139,52 @@ impl Session {
         let mut args: Vec<&[u8]> = recycle(std::mem::take(spare));
         planned.clear();
         hashes.clear();
+        let mut before: Option<(&[u8], Resolved)> = None;
         for at in 0..count {
-            requests.args(at, rest, &mut args);
-            planned.push(plan(server, &args, hashes, positions));
+            let (begin, first) = (args.len(), hashes.len());
+            args.extend(requests.args_of(at, rest));
+            let words = &args[begin..];
+            // Pipelines ask for the same again and again.
+            let found = match before {
+                Some((name, found)) if name == words[0] => Some(found),
+                _ => resolve(words).ok(),
+            };
+            before = found.filter(Resolved::is_by_name_alone).map(|found| (words[0], found));
+            if let Some(found) = found {
+                hash_keys(server, found.spec, words, hashes, positions);
+            }
+            planned.push(Planned { found, args: args.len(), first, count: hashes.len() - first });
         }
         if hashes.len() > 1 {
-            hashes.iter().for_each(|hash| server.engine().prefetch_slot(self.db, *hash));
-            hashes.iter().for_each(|hash| server.engine().prefetch_entry(self.db, *hash));
+            let engine = server.engine();
+            let db = engine.physical(self.db);
+            hashes.iter().for_each(|hash| engine.prefetch_slot(*hash));
+            hashes.iter().for_each(|hash| engine.prefetch_entry(db, *hash));
             for of_elements in planned.iter().filter(|p| p.found.is_some_and(|f| f.spec.on_elements())) {
                 let hashes = &hashes[of_elements.first..][..of_elements.count];
-                hashes.iter().for_each(|hash| server.engine().prefetch_value(self.db, *hash));
+                hashes.iter().for_each(|hash| engine.prefetch_value(db, *hash));
             }
-            far.clear();
-            for at_ends in planned.iter().filter(|p| p.found.is_some_and(|f| f.spec.at_ends())) {
-                let hashes = &hashes[at_ends.first..][..at_ends.count];
-                far.extend(
-                    hashes.iter().filter(|hash| server.engine().prefetch_ends(self.db, **hash, false)),
-                );
+            for command in &*planned {
+                if let Some(ends) = command.found.and_then(|found| found.spec.ends()) {
+                    let hashes = &hashes[command.first..][..command.count];
+                    hashes.iter().for_each(|hash| engine.prefetch_ends(db, *hash, ends));
+                }
             }
-            far.iter().for_each(|hash| _ = server.engine().prefetch_ends(self.db, *hash, true));
+            for command in planned.iter().filter(|p| p.found.is_some_and(|f| f.spec.group == Group::Stream)) {
+                let hashes = &hashes[command.first..][..command.count];
+                hashes.iter().for_each(|hash| engine.prefetch_ends(db, *hash, Ends::Farther));
+            }
         }
         let mut stop = None;
-        let mut done = 0;
+        let (mut done, mut begin) = (0, 0);
         while done < count {
-            let Planned { found, first, count: keys } = planned[done];
-            requests.args(done, rest, &mut args);
+            let Planned { found, args: end, first, count: keys } = planned[done];
+            let args = &args[std::mem::replace(&mut begin, end)..end];
             let keys = match keys {
                 1 => Keys::One(hashes[first]),
                 _ => Keys::Many(&hashes[first..first + keys]),
             };
-            let ran = self.run(server, turn, meter, found, &args, keys, out);
+            let ran = self.run(server, turn, meter, found, args, keys, out);
             if self.blocked.is_some() && !matches!(ran, Ran::Blocked | Ran::Paused) {
                 self.unblock(server);
             }
@@ -225,26 +241,24 @@ impl Session {
     }
 }
 
-/// Looks a command up and hashes its keys.
+/// Hashes a command's keys.
 #[inline]
-fn plan(
+fn hash_keys(
     server: &Server,
+    spec: &'static CommandSpec,
     args: &[&[u8]],
     hashes: &mut Vec<u64>,
     positions: &mut Vec<(usize, &'static KeySpec)>,
-) -> Planned {
-    let first = hashes.len();
-    let Ok(found) = resolve(args) else { return Planned { found: None, first, count: 0 } };
-    let spec = found.spec;
-    if spec.takes(args.len()) && spec.scope_for(args) == Scope::Keys {
-        let engine = server.engine();
-        if let [KeySpec { begin, find: FindKeys::Range { last: 0, .. }, .. }] = spec.keys {
-            hashes.push(engine.key_hash(args[*begin]));
-        } else {
-            positions.clear();
-            spec.key_positions(args, positions);
-            hashes.extend(positions.iter().map(|(at, _)| engine.key_hash(args[*at])));
-        }
+) {
+    if !spec.takes(args.len()) || spec.scope_for(args) != Scope::Keys {
+        return;
     }
-    Planned { found: Some(found), first, count: hashes.len() - first }
+    let engine = server.engine();
+    if let [KeySpec { begin, find: FindKeys::Range { last: 0, .. }, .. }] = spec.keys {
+        hashes.push(engine.key_hash(args[*begin]));
+    } else {
+        positions.clear();
+        spec.key_positions(args, positions);
+        hashes.extend(positions.iter().map(|(at, _)| engine.key_hash(args[*at])));
+    }
 }

@@ -18,6 +18,12 @@ impl Resolved {
         }
     }
 
+    /// The same name is the same command, whatever follows it.
+    #[inline]
+    pub(super) fn is_by_name_alone(&self) -> bool {
+        self.parent.is_none() && self.spec.subcommands.is_empty()
+    }
+
     pub(super) fn arity_refusal(&self) -> Vec<u8> {
         format!("ERR wrong number of arguments for '{}' command", self.full_name()).into_bytes()
     }

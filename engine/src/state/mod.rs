@@ -13,6 +13,7 @@ mod ranked;
 pub(crate) mod sample;
 pub mod set;
 pub mod shard;
+mod spots;
 pub mod stream;
 pub mod table;
 pub mod value;

@@ -12,6 +12,24 @@ pub struct Decimal {
 const CAPACITY: usize = 32;
 const SIGNIFICANT_DIGITS: usize = 17;
 
+/// Writes a number's digits so that they end before `end`; returns where they begin. There must be room: 20 bytes at most.
+#[inline]
+pub fn put_digits(text: &mut [u8], end: usize, value: u64) -> usize {
+    let (mut at, mut rest) = (end, value);
+    // Two at a time: half the divisions.
+    while rest >= 10 {
+        let pair = (rest % 100) as u8;
+        rest /= 100;
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&[b'0' + pair / 10, b'0' + pair % 10]);
+    }
+    if rest > 0 || at == end {
+        at -= 1;
+        text[at] = b'0' + rest as u8;
+    }
+    at
+}
+
 impl Decimal {
     #[inline]
     pub fn integer(value: i64) -> Decimal {
@@ -26,15 +44,7 @@ impl Decimal {
     #[inline]
     pub fn unsigned(value: u64) -> Decimal {
         let mut bytes = [0; CAPACITY];
-        let (mut at, mut rest) = (CAPACITY, value);
-        loop {
-            at -= 1;
-            bytes[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
+        let at = put_digits(&mut bytes, CAPACITY, value);
         Decimal { bytes, from: at as u8, to: CAPACITY as u8 }
     }
 
@@ -141,6 +151,14 @@ mod tests {
 
     fn double(value: f64) -> String {
         String::from_utf8(Decimal::double(value).as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        let powers = (0..20).map(|n| 10u64.pow(n));
+        for value in powers.flat_map(|p| [p - 1, p, p + 1, p.saturating_mul(7)]).chain([u64::MAX]) {
+            assert_eq!(Decimal::unsigned(value).as_bytes(), value.to_string().as_bytes());
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ pub mod reply;
 pub mod request;
 pub mod value;
 
-pub use decimal::Decimal;
+pub use decimal::{Decimal, put_digits};
 pub use reply::{Protocol, Replies};
 pub use request::{ProtocolError, RequestLimits, RequestParser, Requests};
 pub use value::{DecodeError, ReplyLimits, ReplyReader, Value};

@@ -1,6 +1,6 @@
 //! The reply side: bytes exactly as Redis 7.0 writes them, in RESP2 or RESP3.
 
-use super::decimal::Decimal;
+use super::decimal::{Decimal, put_digits};
 
 /// The version a client negotiated with HELLO.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -70,13 +70,9 @@ impl<'a> Replies<'a> {
             return;
         }
         // Whole lines are appended at once: colon, sign, nineteen digits and the end.
-        let (mut line, mut at, mut rest) = ([0; 23], 21, value.unsigned_abs());
+        let mut line = [0; 23];
         line[21..].copy_from_slice(b"\r\n");
-        while rest > 0 {
-            at -= 1;
-            line[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
+        let mut at = put_digits(&mut line, 21, value.unsigned_abs());
         if value < 0 {
             at -= 1;
             line[at] = b'-';

@@ -67,8 +67,11 @@ fn pop(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>, end: End) -
         return Ok(());
     };
     let Some(count) = count else {
-        let (at, id) = if end == End::Left { (0, list.first_id()) } else { (list.len() - 1, list.last_id()) };
-        reply.bulk(list.get(at).unwrap_or_default());
+        let Some((id, value)) = (if end == End::Left { list.front() } else { list.back() }) else {
+            reply.null();
+            return Ok(());
+        };
+        reply.bulk(value);
         emit_pop(unit, &key, id);
         return Ok(());
     };

@@ -70,11 +70,8 @@ pub(super) fn emit_insert(
 }
 
 /// Emits the removal of the element at one end.
-pub(super) fn emit_pop(unit: &mut Unit<'_>, key: &Key<'_>, id: Option<ElementId>) {
-    let runs = id.map(IdRun::one);
-    if !runs.as_slice().is_empty() {
-        unit.emit(key, Op::List(ListOp::Remove(IdRuns::Slices(runs.as_slice()))));
-    }
+pub(super) fn emit_pop(unit: &mut Unit<'_>, key: &Key<'_>, id: ElementId) {
+    unit.emit(key, Op::List(ListOp::Remove(IdRuns::Slices(&[IdRun::one(id)]))));
 }
 
 /// Emits the removal of `count` elements from number `start` on.

@@ -1,6 +1,6 @@
 //! Ids of entries as clients write and read them.
 
-use proto::resp::Replies;
+use proto::resp::{Replies, put_digits};
 
 use crate::refusal::Refusal;
 use crate::state::stream::{Fields, StreamId};
@@ -94,21 +94,9 @@ pub(super) fn all(args: &[&[u8]]) -> Result<Vec<StreamId>, Refusal> {
 /// Writes an id.
 pub(super) fn write(reply: &mut Replies<'_>, id: StreamId) {
     let mut text = [0u8; 41];
-    let mut at = text.len();
-    for (place, mut rest) in [id.seq, id.ms].into_iter().enumerate() {
-        if place > 0 {
-            at -= 1;
-            text[at] = b'-';
-        }
-        loop {
-            at -= 1;
-            text[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-    }
+    let dash = put_digits(&mut text, 41, id.seq) - 1;
+    text[dash] = b'-';
+    let at = put_digits(&mut text, dash, id.ms);
     reply.bulk(&text[at..]);
 }
 

@@ -16,6 +16,7 @@ mod packed;
 use super::span::{Life, Span};
 use crate::effect::lists::ElementId;
 use crate::state::handle::class_size;
+use crate::state::spots::Spots;
 use packed::{Base, Packed};
 
 /// A chunk is cut in two past so many elements, or bytes of more than one.
@@ -31,7 +32,7 @@ const MEMORY_OF_LONG: usize = 1024;
 /// Less room than this is not worth moving anything for.
 const ROOM_KEPT: usize = 128;
 /// About the length of an element: what is put to an end, or taken from there, is so far around it.
-const NEAR: usize = 32;
+pub(super) const NEAR: u64 = 32;
 /// Smaller chunks are given little room: most of them are small and stay so.
 const SMALL: usize = 192;
 
@@ -122,17 +123,16 @@ impl Chunk {
         &self.bytes[self.spans_at()..]
     }
 
-    /// Places that a change at the front looks at; they may be prefetched.
-    pub fn front(&self) -> [*const u8; 3] {
-        let start = self.start as usize;
-        [start.saturating_sub(NEAR), start + NEAR, self.spans_at().saturating_sub(8)]
-            .map(|at| self.address(at))
+    /// Where a change at the front takes place: among the values and among the names.
+    #[inline]
+    pub fn front(&self) -> Spots {
+        Spots::new(self.address(self.start as usize), self.address(self.spans_at().saturating_sub(1)))
     }
 
-    /// Places that a change at the back looks at; they may be prefetched.
-    pub fn back(&self) -> [*const u8; 3] {
-        let end = self.data_end();
-        [end.saturating_sub(NEAR), end + NEAR, self.bytes.len().saturating_sub(1)].map(|at| self.address(at))
+    /// Where a change at the back takes place.
+    #[inline]
+    pub fn back(&self) -> Spots {
+        Spots::new(self.address(self.data_end()), self.address(self.bytes.len().saturating_sub(1)))
     }
 
     fn address(&self, at: usize) -> *const u8 {
@@ -148,6 +148,15 @@ impl Chunk {
         })
     }
 
+    /// The span at one end, and how many bytes it takes.
+    #[inline]
+    fn span_at(&self, side: Side) -> Option<(Span, usize)> {
+        match side {
+            Side::Front => packed::first(self.span_bytes(), self.base),
+            Side::Back => packed::last(self.span_bytes(), self.base),
+        }
+    }
+
     /// The first span.
     #[inline]
     pub fn first_span(&self) -> Option<Span> {
@@ -158,6 +167,20 @@ impl Chunk {
     #[inline]
     pub fn last_span(&self) -> Option<Span> {
         packed::last(self.span_bytes(), self.base).map(|(span, _)| span)
+    }
+
+    /// The first element, if it lives.
+    #[inline]
+    pub fn first_live(&self) -> Option<(ElementId, &[u8])> {
+        let (span, _) = self.span_at(Side::Front).filter(|(span, _)| span.is_live())?;
+        Some((span.ids.first, entry::take_first(&mut self.data())?))
+    }
+
+    /// The last element, if it lives.
+    #[inline]
+    pub fn last_live(&self) -> Option<(ElementId, &[u8])> {
+        let (span, _) = self.span_at(Side::Back).filter(|(span, _)| span.is_live())?;
+        Some((span.ids.at(span.ids.len - 1), entry::take_last(&mut self.data())?))
     }
 
     /// Values of the live elements.
@@ -302,15 +325,18 @@ impl Chunk {
     /// Makes room at one end for an element. Gives the span to be written there, the bytes of the one that it takes in, and those of
     /// the element's value.
     #[inline]
-    fn receive(&mut self, side: Side, id: ElementId, value: &[u8], life: Life) -> (Packed, usize, usize) {
+    fn receive(
+        &mut self,
+        side: Side,
+        neighbour: Option<(Span, usize)>,
+        id: ElementId,
+        value: &[u8],
+        life: Life,
+    ) -> (Packed, usize, usize) {
         if self.total == 0 {
             // The first element's name is what all are written against.
             self.base = Base { node: id.node, seq: id.seq };
         }
-        let neighbour = match side {
-            Side::Front => packed::first(self.span_bytes(), self.base),
-            Side::Back => packed::last(self.span_bytes(), self.base),
-        };
         let joined = neighbour.and_then(|(mut span, size)| {
             let joins = match side {
                 Side::Front => span.extend_ahead(id, life),
@@ -327,7 +353,23 @@ impl Chunk {
 
     /// Puts an element before all others.
     pub fn push_front(&mut self, id: ElementId, value: &[u8], life: Life) {
-        let (written, replaced, size) = self.receive(Side::Front, id, value, life);
+        let neighbour = self.span_at(Side::Front);
+        self.put_first(neighbour, id, value, life);
+    }
+
+    /// Puts a live element before all others if `next` is the first of them, and lives.
+    #[inline]
+    pub fn push_ahead(&mut self, next: ElementId, id: ElementId, value: &[u8]) -> bool {
+        let neighbour = self.span_at(Side::Front);
+        let fits = neighbour.is_some_and(|(span, _)| span.is_live() && span.ids.first == next);
+        if fits {
+            self.put_first(neighbour, id, value, Life::Live);
+        }
+        fits
+    }
+
+    fn put_first(&mut self, neighbour: Option<(Span, usize)>, id: ElementId, value: &[u8], life: Life) {
+        let (written, replaced, size) = self.receive(Side::Front, neighbour, id, value, life);
         let end = self.spans_at() + replaced;
         self.bytes[end - written.len()..end].copy_from_slice(written.as_slice());
         self.gap = self.gap + replaced as u32 - written.len() as u32;
@@ -343,7 +385,23 @@ impl Chunk {
 
     /// Puts an element behind all others.
     pub fn push_back(&mut self, id: ElementId, value: &[u8], life: Life) {
-        let (written, replaced, size) = self.receive(Side::Back, id, value, life);
+        let neighbour = self.span_at(Side::Back);
+        self.put_last(neighbour, id, value, life);
+    }
+
+    /// Puts a live element behind all others if `prev` is the last of them, and lives.
+    #[inline]
+    pub fn push_behind(&mut self, prev: ElementId, id: ElementId, value: &[u8]) -> bool {
+        let neighbour = self.span_at(Side::Back);
+        let fits = neighbour.is_some_and(|(span, _)| span.is_live() && span.ids.at(span.ids.len - 1) == prev);
+        if fits {
+            self.put_last(neighbour, id, value, Life::Live);
+        }
+        fits
+    }
+
+    fn put_last(&mut self, neighbour: Option<(Span, usize)>, id: ElementId, value: &[u8], life: Life) {
+        let (written, replaced, size) = self.receive(Side::Back, neighbour, id, value, life);
         self.bytes.truncate(self.bytes.len() - replaced);
         self.bytes.extend_from_slice(written.as_slice());
         if life == Life::Live {
@@ -358,7 +416,24 @@ impl Chunk {
 
     /// Takes the first element out.
     fn pop_front(&mut self) {
-        let Some((mut span, replaced)) = packed::first(self.span_bytes(), self.base) else { return };
+        if let Some((span, replaced)) = self.span_at(Side::Front) {
+            self.take_first(span, replaced);
+        }
+    }
+
+    /// Takes the first element out if it is this one.
+    #[inline]
+    pub fn pop_front_if(&mut self, id: ElementId) -> bool {
+        let Some((span, replaced)) = self.span_at(Side::Front).filter(|(span, _)| span.ids.first == id)
+        else {
+            return false;
+        };
+        self.take_first(span, replaced);
+        true
+    }
+
+    /// Takes the first element out, whose name is in `span`, of `replaced` bytes.
+    fn take_first(&mut self, mut span: Span, replaced: usize) {
         let mut rest = self.data();
         if span.is_live() && entry::take_first(&mut rest).is_some() {
             let size = self.data_len - rest.len() as u32;

@@ -14,7 +14,8 @@ use smallvec::{SmallVec, smallvec};
 
 use proto::{EffectId, varint};
 
-use super::table::prefetch;
+use super::spots::Spots;
+use super::table::prefetch_all;
 use crate::effect::Members;
 use crate::effect::lists::{ElementId, IdRun};
 use crate::image::bytes::Fields;
@@ -48,8 +49,31 @@ impl Pos {
 #[derive(Clone, Debug, Default)]
 struct Block {
     chunks: VecDeque<Chunk>,
-    live: usize,
-    total: usize,
+    // The sizes of chunks and of blocks bound them.
+    live: u32,
+    total: u32,
+}
+
+impl Block {
+    fn of(chunks: VecDeque<Chunk>) -> Block {
+        let mut block = Block { chunks, live: 0, total: 0 };
+        block.count();
+        block
+    }
+
+    /// Counts anew what is in the chunks.
+    fn count(&mut self) {
+        self.live = self.chunks.iter().map(|chunk| chunk.live() as u32).sum();
+        self.total = self.chunks.iter().map(|chunk| chunk.total() as u32).sum();
+    }
+
+    fn live(&self) -> usize {
+        self.live as usize
+    }
+
+    fn total(&self) -> usize {
+        self.total as usize
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,6 +82,9 @@ struct Rope {
     blocks: SmallVec<[Block; 1]>,
     live: usize,
     total: usize,
+    /// Of the first chunk and of the last.
+    front: Spots,
+    back: Spots,
 }
 
 #[derive(Clone, Debug)]
@@ -166,13 +193,14 @@ impl ListValue {
             }
             Repr::Many(rope) => rope,
         };
+        let blocks = rope.blocks.len();
         let Some(held) = rope.blocks.get_mut(block) else { return };
         let Some(target) = held.chunks.get_mut(chunk) else { return };
         let before = (target.live(), target.total());
         edit(target);
         let (live, total, full) = (target.live(), target.total(), target.is_full());
-        held.live = held.live + live - before.0;
-        held.total = held.total + total - before.1;
+        held.live = held.live + live as u32 - before.0 as u32;
+        held.total = held.total + total as u32 - before.1 as u32;
         rope.live = rope.live + live - before.0;
         rope.total = rope.total + total - before.1;
         if total == 0 {
@@ -185,6 +213,13 @@ impl ListValue {
             }
         } else if full {
             rope.divide(block, chunk);
+        } else {
+            if (block, chunk) == (0, 0) {
+                rope.front = target.front();
+            }
+            if block + 1 == blocks && chunk + 1 == held.chunks.len() {
+                rope.back = held.chunks[chunk].back();
+            }
         }
     }
 
@@ -250,8 +285,13 @@ impl ListValue {
     }
 
     pub fn push_back(&mut self, id: ElementId, value: &[u8], life: Life) {
-        if let Some(mut end) = self.end_with_room(true, value.len()) {
-            return end.count(life).push_back(id, value, life);
+        if let Some(end) = self.end_with_room(true, value.len()) {
+            let ChunkInPlace { chunk, above } = end.count(life);
+            chunk.push_back(id, value, life);
+            if let Some(above) = above {
+                *above.spots = chunk.back();
+            }
+            return;
         }
         self.fresh_chunk(true);
         let block = self.blocks() - 1;
@@ -260,11 +300,39 @@ impl ListValue {
     }
 
     pub fn push_front(&mut self, id: ElementId, value: &[u8], life: Life) {
-        if let Some(mut end) = self.end_with_room(false, value.len()) {
-            return end.count(life).push_front(id, value, life);
+        if let Some(end) = self.end_with_room(false, value.len()) {
+            let ChunkInPlace { chunk, above } = end.count(life);
+            chunk.push_front(id, value, life);
+            if let Some(above) = above {
+                *above.spots = chunk.front();
+            }
+            return;
         }
         self.fresh_chunk(false);
         self.edit((0, 0), |chunk| chunk.push_front(id, value, life));
+    }
+
+    /// Puts a live element behind all others if `prev` is the last of them. False, and nothing is changed: it is not, or that
+    /// takes more than a look at the end.
+    #[inline]
+    pub fn push_behind(&mut self, prev: ElementId, id: ElementId, value: &[u8]) -> bool {
+        let Some(end) = self.end_with_room(true, value.len()) else { return false };
+        let done = end.chunk.push_behind(prev, id, value);
+        if done && let ChunkInPlace { chunk, above: Some(above) } = end.count(Life::Live) {
+            *above.spots = chunk.back();
+        }
+        done
+    }
+
+    /// As [`ListValue::push_behind`], at the other end.
+    #[inline]
+    pub fn push_ahead(&mut self, next: ElementId, id: ElementId, value: &[u8]) -> bool {
+        let Some(end) = self.end_with_room(false, value.len()) else { return false };
+        let done = end.chunk.push_ahead(next, id, value);
+        if done && let ChunkInPlace { chunk, above: Some(above) } = end.count(Life::Live) {
+            *above.spots = chunk.front();
+        }
+        done
     }
 
     /// The chunk at one end with the counts above it, if so many bytes more do not make it too large.
@@ -272,11 +340,14 @@ impl ListValue {
     fn end_with_room(&mut self, at_back: bool, value_len: usize) -> Option<ChunkInPlace<'_>> {
         let (chunk, above) = match &mut self.0 {
             Repr::One(one) => (one, None),
-            Repr::Many(Rope { blocks, live, total }) => {
+            Repr::Many(Rope { blocks, live, total, front, back }) => {
                 let block = if at_back { blocks.last_mut() } else { blocks.first_mut() }?;
                 let chunks = &mut block.chunks;
-                let chunk = if at_back { chunks.back_mut() } else { chunks.front_mut() }?;
-                (chunk, Some([(&mut block.live, &mut block.total), (live, total)]))
+                let (chunk, spots) =
+                    if at_back { (chunks.back_mut()?, back) } else { (chunks.front_mut()?, front) };
+                let above =
+                    Above { of_block: (&mut block.live, &mut block.total), of_list: (live, total), spots };
+                (chunk, Some(above))
             }
         };
         chunk.has_room(value_len).then_some(ChunkInPlace { chunk, above })
@@ -287,8 +358,8 @@ impl ListValue {
         if let Repr::One(one) = &mut self.0 {
             let one = std::mem::take(one);
             let (live, total) = (one.live(), one.total());
-            let block = Block { chunks: [one].into(), live, total };
-            self.0 = Repr::Many(Rope { blocks: smallvec![block], live, total });
+            let block = Block::of([one].into());
+            self.0 = Repr::Many(Rope { blocks: smallvec![block], live, total, ..Rope::default() });
         }
         match &mut self.0 {
             Repr::Many(rope) => rope,
@@ -330,6 +401,29 @@ impl ListValue {
         self.edit(pos.chunk_place(), |chunk| chunk.remove(pos.item as usize));
     }
 
+    /// Takes the first element out if it is this one.
+    pub fn pop_front_if(&mut self, id: ElementId) -> bool {
+        let mut done = false;
+        self.edit((0, 0), |chunk| done = chunk.pop_front_if(id));
+        done
+    }
+
+    /// Name and value of the first live element.
+    #[inline]
+    pub fn front(&self) -> Option<(ElementId, &[u8])> {
+        let at_end = self.chunk((0, 0)).and_then(Chunk::first_live);
+        at_end.or_else(|| Some((self.id(0)?, self.get(0)?)))
+    }
+
+    /// Name and value of the last live element.
+    #[inline]
+    pub fn back(&self) -> Option<(ElementId, &[u8])> {
+        let block = self.blocks() - 1;
+        let at_end = self.chunk((block, self.chunks_of(block) - 1)).and_then(Chunk::last_live);
+        let last = || self.len().checked_sub(1);
+        at_end.or_else(|| Some((self.id(last()?)?, self.get(last()?)?)))
+    }
+
     /// Whether the element is alive.
     pub fn is_live(&self, pos: Pos) -> bool {
         let looked = self.chunk(pos.chunk_place()).and_then(|chunk| chunk.look(pos.item as usize));
@@ -352,27 +446,27 @@ impl ListValue {
         // From the nearer end.
         let (mut block, mut first) = (0, 0);
         if index < rope.live / 2 {
-            while first + rope.blocks[block].live <= index {
-                first += rope.blocks[block].live;
+            while first + rope.blocks[block].live() <= index {
+                first += rope.blocks[block].live();
                 block += 1;
             }
         } else {
-            (block, first) = (rope.blocks.len() - 1, rope.live - rope.blocks[rope.blocks.len() - 1].live);
+            (block, first) = (rope.blocks.len() - 1, rope.live - rope.blocks[rope.blocks.len() - 1].live());
             while first > index {
                 block -= 1;
-                first -= rope.blocks[block].live;
+                first -= rope.blocks[block].live();
             }
         }
         let held = &rope.blocks[block];
         let within = index - first;
         let (mut chunk, mut first) = (0, 0);
-        if within < held.live / 2 {
+        if within < held.live() / 2 {
             while first + held.chunks[chunk].live() <= within {
                 first += held.chunks[chunk].live();
                 chunk += 1;
             }
         } else {
-            (chunk, first) = (held.chunks.len() - 1, held.live - held.chunks[held.chunks.len() - 1].live());
+            (chunk, first) = (held.chunks.len() - 1, held.live() - held.chunks[held.chunks.len() - 1].live());
             while first > within {
                 chunk -= 1;
                 first -= held.chunks[chunk].live();
@@ -435,25 +529,31 @@ impl ListValue {
         self.last_span().map(|span| (span.ids.at(span.ids.len - 1), span.life))
     }
 
-    /// Brings near what a change at either end looks at: the bytes there if it is known where they are, else the chunks that know it.
-    /// True: `again`, once these are near.
-    pub(crate) fn prefetch_ends(&self, again: bool) -> bool {
-        let rope = match &self.0 {
+    /// Brings near what a change at these ends looks at.
+    #[inline]
+    pub(crate) fn prefetch_ends(&self, ends: Ends) {
+        let (front, back) =
+            (matches!(ends, Ends::Front | Ends::Both), matches!(ends, Ends::Back | Ends::Both));
+        match &self.0 {
             Repr::One(one) => {
-                one.front().into_iter().chain(one.back()).for_each(prefetch);
-                return false;
+                if front {
+                    one.front().prefetch(chunk::NEAR);
+                }
+                if back {
+                    one.back().prefetch(chunk::NEAR);
+                }
             }
-            Repr::Many(rope) => rope,
-        };
-        let (Some(first), Some(last)) = (rope.blocks.first(), rope.blocks.last()) else { return false };
-        let (Some(front), Some(back)) = (first.chunks.front(), last.chunks.back()) else { return false };
-        if !again {
-            prefetch((&raw const *front).cast());
-            prefetch((&raw const *back).cast());
-            return true;
+            Repr::Many(rope) => {
+                if front && let Some(first) = rope.blocks.first().and_then(|block| block.chunks.front()) {
+                    prefetch_all(first);
+                    rope.front.prefetch(chunk::NEAR);
+                }
+                if back && let Some(last) = rope.blocks.last().and_then(|block| block.chunks.back()) {
+                    prefetch_all(last);
+                    rope.back.prefetch(chunk::NEAR);
+                }
+            }
         }
-        front.front().into_iter().chain(back.back()).for_each(prefetch);
-        false
     }
 
     /// Some element, alive or dead, came from another list: it may come to stand elsewhere.
@@ -553,17 +653,15 @@ impl ListValue {
             Repr::Many(rope) => {
                 (rope.live, rope.total) = (0, 0);
                 for (b, block) in rope.blocks.iter_mut().enumerate() {
-                    if touches(None, block.live, block.total) {
-                        (block.live, block.total) = (0, 0);
+                    if touches(None, block.live(), block.total()) {
                         for (c, chunk) in block.chunks.iter_mut().enumerate() {
                             filter(chunk, (b, c));
-                            block.live += chunk.live();
-                            block.total += chunk.total();
                         }
                         block.chunks.retain(|chunk| chunk.total() > 0);
+                        block.count();
                     }
-                    rope.live += block.live;
-                    rope.total += block.total;
+                    rope.live += block.live();
+                    rope.total += block.total();
                 }
                 rope.blocks.retain(|block| !block.chunks.is_empty());
                 if rope.blocks.is_empty() {
@@ -632,12 +730,11 @@ impl ListValue {
                 }
                 for block in [0, rope.blocks.len().saturating_sub(1)] {
                     if let Some(block) = rope.blocks.get_mut(block) {
-                        block.live = block.chunks.iter().map(Chunk::live).sum();
-                        block.total = block.chunks.iter().map(Chunk::total).sum();
+                        block.count();
                     }
                 }
-                rope.live = rope.blocks.iter().map(|block| block.live).sum();
-                rope.total = rope.blocks.iter().map(|block| block.total).sum();
+                rope.live = rope.blocks.iter().map(Block::live).sum();
+                rope.total = rope.blocks.iter().map(Block::total).sum();
                 if rope.total == 0 {
                     self.0 = Repr::One(Chunk::default());
                 }
@@ -729,22 +826,43 @@ impl ListValue {
     }
 }
 
-/// A chunk, and the numbers of live and of all elements of its block and its list.
+/// The chunk at one end, with what a rope knows of it.
 struct ChunkInPlace<'a> {
     chunk: &'a mut Chunk,
-    above: Option<[(&'a mut usize, &'a mut usize); 2]>,
+    above: Option<Above<'a>>,
+}
+
+struct Above<'a> {
+    /// Numbers of live and of all elements.
+    of_block: (&'a mut u32, &'a mut u32),
+    of_list: (&'a mut usize, &'a mut usize),
+    /// Where that end is.
+    spots: &'a mut Spots,
 }
 
 impl ChunkInPlace<'_> {
     /// Counts an element that is put there now.
     #[inline]
-    fn count(&mut self, life: Life) -> &mut Chunk {
-        for (live, total) in self.above.iter_mut().flatten() {
-            **live += usize::from(life == Life::Live);
-            **total += 1;
+    fn count(mut self, life: Life) -> Self {
+        if let Some(Above { of_block, of_list, .. }) = &mut self.above {
+            let is_live = life == Life::Live;
+            *of_block.0 += u32::from(is_live);
+            *of_block.1 += 1;
+            *of_list.0 += usize::from(is_live);
+            *of_list.1 += 1;
         }
-        self.chunk
+        self
     }
+}
+
+/// Which ends of a list or stream a command works at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ends {
+    Front,
+    Back,
+    Both,
+    /// What only the memory that was brought near by now leads to.
+    Farther,
 }
 
 /// A command's values with their names; without bytes if they are not alive.
@@ -768,11 +886,10 @@ impl Rope {
         held.chunks.insert(chunk + 1, tail);
         if held.chunks.len() > CHUNKS_MAX {
             let chunks = held.chunks.split_off(CHUNKS_MAX / 2);
-            let live = chunks.iter().map(Chunk::live).sum();
-            let total = chunks.iter().map(Chunk::total).sum();
-            held.live -= live;
-            held.total -= total;
-            self.blocks.insert(block + 1, Block { chunks, live, total });
+            let upper = Block::of(chunks);
+            held.live -= upper.live;
+            held.total -= upper.total;
+            self.blocks.insert(block + 1, upper);
         }
     }
 }

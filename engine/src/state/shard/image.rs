@@ -47,6 +47,7 @@ const FLAGS_KNOWN: u8 = 127;
 
 /// What a shard remembers between two images of it.
 #[derive(Default)]
+#[repr(C)]
 pub(crate) struct Track {
     /// Effects folded since the last image: how much a chunk of changes would have to hold, at most.
     pub changes: u64,

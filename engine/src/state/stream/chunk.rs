@@ -149,7 +149,7 @@ fn put_body(out: &mut Vec<u8>, fields: &Members<'_>, own: bool) {
         varint::put(out, fields.len() as u64 / 2);
         fields.iter().for_each(|part| varint::put_bytes(out, part));
     } else {
-        fields.iter().skip(1).step_by(2).for_each(|value| varint::put_bytes(out, value));
+        fields.pairs().for_each(|(_, value)| varint::put_bytes(out, value));
     }
 }
 
@@ -158,7 +158,7 @@ impl Chunk {
     pub fn new(id: StreamId, fields: &Members<'_>, room: usize) -> Self {
         let mut bytes = Vec::with_capacity(room);
         varint::put(&mut bytes, fields.len() as u64 / 2);
-        fields.iter().step_by(2).for_each(|name| varint::put_bytes(&mut bytes, name));
+        fields.pairs().for_each(|(name, _)| varint::put_bytes(&mut bytes, name));
         let entries_at = bytes.len() as u32;
         let mut chunk = Chunk { first: id, last: id, live: 0, total: 0, entries_at, bytes };
         chunk.push(id, fields);
@@ -215,12 +215,12 @@ impl Chunk {
     fn has_names_of(&self, fields: &Members<'_>) -> bool {
         let (count, mut names) = self.names();
         count * 2 == fields.len()
-            && fields.iter().step_by(2).all(|name| take_bytes(&mut names).is_some_and(|own| own == name))
+            && fields.pairs().all(|(name, _)| take_bytes(&mut names).is_some_and(|own| own == name))
     }
 
     /// Where the names and the end lie; they may be prefetched.
     pub fn ends(&self) -> [*const u8; 2] {
-        [self.bytes.as_ptr(), self.bytes[self.bytes.len()..].as_ptr()]
+        [self.bytes.as_ptr(), self.bytes.as_ptr().wrapping_add(self.bytes.len())]
     }
 
     /// Puts an entry at the end; its id is above the last.

@@ -25,7 +25,8 @@ pub use id::StreamId;
 pub use items::{Delivery, Name, NameBytes, Part, Span};
 
 use super::limits::{STREAM_BYTES, STREAM_ENTRIES};
-use super::table::prefetch;
+use super::list::Ends;
+use super::table::{prefetch, prefetch_all};
 use crate::effect::Members;
 
 /// What a stream knows besides its entries.
@@ -136,15 +137,15 @@ impl StreamValue {
         self.marks.last
     }
 
-    /// Brings near what an entry at the end looks at: the last chunk. True: its bytes, `again`, once it is near.
-    pub(crate) fn prefetch_ends(&self, again: bool) -> bool {
-        let Some(last) = self.chunks.back() else { return false };
-        if again {
+    /// Brings near what an entry at the end looks at: the last chunk or, once that is near, its bytes.
+    #[inline]
+    pub(crate) fn prefetch_end(&self, ends: Ends) {
+        let Some(last) = self.chunks.back() else { return };
+        if ends == Ends::Farther {
             last.ends().into_iter().for_each(prefetch);
         } else {
-            prefetch((&raw const *last).cast());
+            prefetch_all(last);
         }
-        !again
     }
 
     /// Id of the first entry.

@@ -192,13 +192,18 @@ impl EntryPtr {
         // SAFETY: by contract.
         let entry = unsafe { self.entry() };
         let Some(kind) = entry.kind() else { return };
-        let at = match entry.flag(BOXED) {
+        let boxed = entry.flag(BOXED);
+        let at = match boxed {
             true => entry.room(),
             false if is_word(kind) => entry.word_place().cast(),
             false => return,
         };
         // SAFETY: the room has at least a word, and such a kind has a word or an address there.
-        prefetch_word(unsafe { at.cast::<Word>().read_unaligned() });
+        let word = unsafe { at.cast::<Word>().read_unaligned() };
+        prefetch_word(word);
+        if boxed {
+            super::prefetch(word.wrapping_add(size_of::<Boxed>() - 1));
+        }
     }
 
     /// Gives the memory back.

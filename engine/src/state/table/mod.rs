@@ -11,6 +11,7 @@ mod entry;
 
 pub use entry::{Entry, EntryPtr, dead_bytes};
 
+use super::list::Ends;
 use super::value::ValueRef;
 
 /// Hash bits that choose the shard.
@@ -41,6 +42,14 @@ pub fn prefetch(address: *const u8) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
+}
+
+/// Brings a thing of two cache lines at most near.
+#[inline]
+pub fn prefetch_all<T>(thing: &T) {
+    let first: *const u8 = (&raw const *thing).cast();
+    prefetch(first);
+    prefetch(first.wrapping_add(size_of::<T>() - 1));
 }
 
 /// Hash → entry.
@@ -101,13 +110,10 @@ impl Table {
         unsafe { EntryPtr::from_bits(slot & POINTER_MASK) }
     }
 
-    /// Where the home slot is, for a prefetch; null while the table is empty.
+    /// Address and number of the slots, for prefetches of [`home_of`].
     #[inline]
-    pub fn slot_address(&self, hash: u64) -> *const u8 {
-        if self.slots.is_empty() {
-            return std::ptr::null();
-        }
-        (&raw const self.slots[self.home(hash)]).cast()
+    pub fn slots_at(&self) -> (usize, usize) {
+        (self.slots.as_ptr() as usize, self.slots.len())
     }
 
     /// The memory of the first entry whose tag matches, for a prefetch; null when there is none.
@@ -141,19 +147,19 @@ impl Table {
         }
     }
 
-    /// Brings near what the ends of a list or stream lie in, if the first entry whose tag matches is one. True: `again`, once that is
-    /// near.
-    pub fn prefetch_ends(&self, hash: u64, again: bool) -> bool {
+    /// Brings near what these ends of a list lie in, or the end of a stream, if the first entry whose tag matches is one.
+    #[inline]
+    pub(crate) fn prefetch_ends(&self, hash: u64, ends: Ends) {
         let address = self.entry_address(hash);
         if address.is_null() {
-            return false;
+            return;
         }
         // SAFETY: a live pointer by the invariant, and the shard is held; nothing is changed.
         let entry = unsafe { EntryPtr::from_bits(address as u64).entry() };
         match entry.value() {
-            Some(ValueRef::List(list)) => list.prefetch_ends(again),
-            Some(ValueRef::Stream(stream)) => stream.prefetch_ends(again),
-            _ => false,
+            Some(ValueRef::List(list)) => list.prefetch_ends(ends),
+            Some(ValueRef::Stream(stream)) => stream.prefetch_end(ends),
+            _ => {}
         }
     }
 
@@ -390,7 +396,7 @@ impl Table {
 
 /// A hash's place among `capacity` slots, in proportion: any capacity keeps hash order.
 #[inline]
-fn home_of(hash: u64, capacity: usize) -> usize {
+pub fn home_of(hash: u64, capacity: usize) -> usize {
     ((u128::from(hash << SHARD_BITS) * capacity as u128) >> 64) as usize
 }
 

@@ -67,6 +67,14 @@ impl RequestParser {
             if rest.is_empty() {
                 break;
             }
+            if self.left == 0
+                && let Some(bytes) = self.whole(rest, consumed, out)
+            {
+                consumed += bytes;
+                self.searched = 0;
+                out.finish_command(consumed, false);
+                continue;
+            }
             let mark = out.mark();
             match self.command(rest, consumed, out) {
                 Ok(Step::Done { inline }) => {
@@ -101,6 +109,28 @@ impl RequestParser {
     /// Bytes of memory held, used or not.
     pub fn memory_bytes(&self) -> usize {
         self.partial.capacity() * size_of::<Span>()
+    }
+
+    /// The rule, read without a detour: a command that is here as a whole, its lengths short. Its bytes, or `None` when it is
+    /// to be read with care.
+    #[inline]
+    fn whole(&self, rest: &[u8], offset: usize, out: &mut Requests) -> Option<usize> {
+        let (count, mut at) = short_line(b'*', rest)?;
+        if count == 0 || count > self.limits.args_max || self.limits.unauthenticated {
+            return None;
+        }
+        let mark = out.mark();
+        for _ in 0..count {
+            let found = short_line(b'$', &rest[at..]).filter(|(len, _)| *len <= self.limits.bulk_bytes_max);
+            let place = found.map(|(len, bytes)| (at + bytes, len));
+            let Some((start, len)) = place.filter(|(start, len)| start + len + 2 <= rest.len()) else {
+                out.rewind(mark).for_each(drop);
+                return None;
+            };
+            out.push_span(offset + start, len);
+            at = start + len + 2;
+        }
+        Some(at)
     }
 
     /// Goes on with the command at the front of `rest`, which lies at `offset` of the input.
@@ -160,7 +190,7 @@ impl RequestParser {
         let count = match short_line(b'*', rest) {
             Some((count, bytes)) => {
                 self.at = bytes;
-                count
+                count as i64
             }
             None => {
                 let Some(line) = self.line(rest, ProtocolError::MultibulkLine)? else { return Ok(None) };
@@ -182,7 +212,7 @@ impl RequestParser {
         let len = match short_line(b'$', rest.get(self.at..).unwrap_or_default()) {
             Some((len, bytes)) => {
                 self.at += bytes;
-                len
+                len as i64
             }
             None => {
                 let first = rest.get(self.at).copied().unwrap_or_default();
@@ -241,19 +271,24 @@ impl RequestParser {
     }
 }
 
-/// The hot case: a whole length line of up to three digits. Its value and bytes.
+/// The hot case: a whole length line of up to three digits, with what follows it. Its value and bytes.
 #[inline]
-fn short_line(kind: u8, text: &[u8]) -> Option<(i64, usize)> {
-    let digit = |b: u8| i64::from(b - b'0');
-    match *text {
-        [k, a @ b'0'..=b'9', b'\r', _, ..] if k == kind => Some((digit(a), 4)),
-        [k, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] if k == kind => {
-            Some((digit(a) * 10 + digit(b), 5))
-        }
-        [k, a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', _, ..] if k == kind => {
-            Some((digit(a) * 100 + digit(b) * 10 + digit(c), 6))
-        }
-        _ => None,
+fn short_line(kind: u8, text: &[u8]) -> Option<(usize, usize)> {
+    let [k, a, b, c, d, _, ..] = *text else { return None };
+    let digit = |byte: u8| usize::from(byte.wrapping_sub(b'0'));
+    let (a, bb, cc) = (digit(a), digit(b), digit(c));
+    if k != kind || a > 9 {
+        None
+    } else if b == b'\r' {
+        Some((a, 4))
+    } else if a == 0 || bb > 9 {
+        None
+    } else if c == b'\r' {
+        Some((a * 10 + bb, 5))
+    } else if cc <= 9 && d == b'\r' {
+        Some((a * 100 + bb * 10 + cc, 6))
+    } else {
+        None
     }
 }
 

@@ -94,6 +94,12 @@ fn read(bytes: &[u8], flags: u8, base: Base) -> Option<Span> {
         _ => u64::from_le_bytes(*bytes.get(1..)?.first_chunk()?),
     };
     let seq = base.seq.wrapping_add(varint::unzigzag(delta) as u64);
+    let life = Life::from_bits(u64::from(flags & 3))?;
+    if flags & (OTHER_NODE | RUN) == 0 {
+        let step = Step { by_seq: flags & BY_SEQ != 0, down: flags & DOWN != 0 };
+        let ids = IdRun { first: ElementId { node: base.node, seq, index: 0 }, len: 1, step };
+        return Some(Span { ids, life });
+    }
     let mut rest = bytes.get(1 + width..)?;
     let mut node = base.node;
     if flags & OTHER_NODE != 0 {
@@ -107,7 +113,7 @@ fn read(bytes: &[u8], flags: u8, base: Base) -> Option<Span> {
     }
     let step = Step { by_seq: flags & BY_SEQ != 0, down: flags & DOWN != 0 };
     let ids = IdRun { first: ElementId { node, seq, index }, len, step };
-    Some(Span { ids, life: Life::from_bits(u64::from(flags & 3))? })
+    Some(Span { ids, life })
 }
 
 /// The span at the front, and how many bytes it takes.
