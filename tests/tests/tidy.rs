@@ -161,10 +161,13 @@ fn the_engine_knows_no_machine() {
         "thread::sleep",
         "RandomState",
     ];
+    // How long a thread waits for a lock is no business of the simulation, which has one.
+    const EXCEPT: (&str, &str) = ("engine/src/latch.rs", "thread::sleep");
     let mut findings = Vec::new();
     for file in rust_files().iter().filter(|f| f.name.starts_with("engine/src/")) {
         for (number, line) in code_lines(shipped(file)) {
-            if let Some(word) = FORBIDDEN.iter().find(|word| line.contains(*word)) {
+            let found = FORBIDDEN.iter().find(|word| line.contains(*word));
+            if let Some(word) = found.filter(|word| (file.name.as_str(), **word) != EXCEPT) {
                 findings.push(format!("{}:{number}: {word}", file.name));
             }
         }

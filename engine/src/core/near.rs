@@ -12,10 +12,12 @@ use crate::state::table::{SHARDS, home_of, prefetch, shard_of};
 /// A cache line, bytes.
 const LINE: usize = 64;
 /// Lines of a shard that every command reads.
-const SHARD_LINES: usize = 3;
+const SHARD_LINES: usize = 2;
 
 /// Where most entries of collections end, bytes.
 const ENTRY_END: usize = 40;
+/// Where the last of what every command reads of a part begins, bytes.
+const PART_END: usize = 40;
 
 /// Where a shard's keys were when they were last looked for, for whoever has not got the shard: hints, of any age.
 #[derive(Default)]
@@ -59,7 +61,7 @@ impl Engine {
         let known = &self.whereabouts[at];
         let part = known.part.load(Relaxed);
         near(part);
-        near(part + LINE);
+        near(part + PART_END);
         near(known.slots.load(Relaxed) + home_of(hash, known.capacity.load(Relaxed)) * size_of::<u64>());
     }
 

@@ -156,8 +156,10 @@ pub struct Shard {
     pub(crate) waiters: Waiters,
     /// While the log is replayed: what the checkpoint brought.
     loaded: Option<Box<Loaded>>,
-    pub(crate) track: Track,
+    /// Effects folded since the last image: how much a chunk of changes would have to hold, at most.
+    pub(crate) changes: u64,
     pub stats: ShardStats,
+    pub(crate) track: Track,
     pub(super) windows: HashMap<EntryPtr, Slot, BuildHasherDefault<PointerHasher>>,
     /// Folded effects in order of arrival, each with the key whose window it is in. Without a key: an effect that cancelled and left no
     /// window. Nothing that arrived after it is pruned before it is stable, for others may still write on what it cancelled.
@@ -285,7 +287,7 @@ impl Shard {
         if self.loaded.as_ref().is_some_and(|loaded| loaded.has(hash, id)) {
             return self.replay_known(hash, id, db, key, world);
         }
-        self.track.changes += 1;
+        self.changes += 1;
         if !self.watchers.is_empty() {
             match &effect.op {
                 Op::Reset => self.watchers.touch_going(db, key),
@@ -464,7 +466,7 @@ impl Shard {
         if !self.waiters.is_empty() {
             self.waiters.all_changed(|d| db.is_none_or(|db| db == d), world.woken);
         }
-        self.track.lose();
+        self.lose_track();
         let loaded = self.loaded.take();
         for db in dbs {
             let mut kept = Vec::new();
@@ -531,7 +533,7 @@ impl Shard {
 
     /// Drops every window: there is nobody left whom a key's past could concern.
     pub(crate) fn settle_all(&mut self, world: &World<'_>) {
-        self.track.lose();
+        self.lose_track();
         self.unstable.clear();
         self.lingering.clear();
         for (ptr, _) in std::mem::take(&mut self.windows) {
@@ -705,6 +707,7 @@ impl Shard {
         assert!(removed == Some(ptr), "an entry to remove is in its table");
         part.ghosts -= 1;
         let live = part.table.len();
+        self.changes += u64::from(self.track.removed.is_some());
         self.track.note_removed(db, ptr.key(), live);
         self.retire(db, ptr, indexed);
     }
@@ -772,7 +775,7 @@ impl Shard {
     /// Forgets every key.
     pub(crate) fn reset(&mut self, indexed: bool) {
         self.watchers.touch_all(|_, _, _| true);
-        self.track.lose();
+        self.lose_track();
         self.loaded = None;
         self.windows.clear();
         self.unstable.clear();

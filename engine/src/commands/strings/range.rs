@@ -16,6 +16,9 @@ pub fn append(unit: &mut Unit<'_>, args: &[&[u8]], reply: &mut Replies<'_>) -> R
     }
     if old.is_none() || !args[2].is_empty() {
         unit.emit(&key, Op::Append(args[2]));
+    } else {
+        // As in Redis.
+        unit.touch_watched(&key);
     }
     reply.integer(len as i64);
     Ok(())

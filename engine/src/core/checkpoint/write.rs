@@ -45,7 +45,7 @@ impl Engine {
             checkpoints.effects_before.store(checkpoints.effects_at_begin.load(Relaxed), Relaxed);
         } else {
             // Nobody knows which shards were asked for their changes: they have to tell everything next time.
-            self.shards.iter().for_each(|shard| shard.lock().track.lose());
+            self.shards.iter().for_each(|shard| shard.lock().lose_track());
         }
         self.note_checkpoint(&outcome, begun_ms, clock());
         checkpoints.in_progress.store(false, Relaxed);
@@ -222,8 +222,8 @@ impl Engine {
         let databases = shard.parts().filter(|(_, part)| !part.table.is_empty()).map(|(db, _)| db + 1).last();
         let databases = databases.unwrap_or(0);
         let track = &shard.track;
-        let pristine = known.is_empty() && shard.is_empty() && track.changes == 0;
-        let same = !known.is_empty() && track.changes == 0 && track.removed.is_some();
+        let pristine = known.is_empty() && shard.is_empty() && shard.changes == 0;
+        let same = !known.is_empty() && shard.changes == 0 && track.removed.is_some();
         if pristine || same && !rewrite {
             return Ok((known.to_vec(), databases));
         }
@@ -232,7 +232,7 @@ impl Engine {
         let full = rewrite
             || known.is_empty()
             || known.len() > CHAIN_MAX
-            || (later + track.changes) * 2 > entries.max(1);
+            || (later + shard.changes) * 2 > entries.max(1);
         drop((shard, apply));
         let mut full = full;
         loop {

@@ -6,15 +6,13 @@
 
 mod chunk;
 mod cursor;
+mod rope;
 mod span;
-
-use std::collections::VecDeque;
 
 use smallvec::{SmallVec, smallvec};
 
 use proto::{EffectId, varint};
 
-use super::spots::Spots;
 use super::table::prefetch_all;
 use crate::effect::Members;
 use crate::effect::lists::{ElementId, IdRun};
@@ -22,11 +20,9 @@ use crate::image::bytes::Fields;
 use chunk::Chunk;
 pub use chunk::Item;
 pub use cursor::Cursor;
+use rope::{Above, Block, CHUNKS_MAX, ChunkInPlace, Rope};
 pub use span::{Life, Span};
 use span::{Spans, push_id, push_part, put_span, take_span};
-
-/// Chunks of a block at most.
-const CHUNKS_MAX: usize = 256;
 
 /// Where an element is. Valid until the list changes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -44,47 +40,6 @@ impl Pos {
     fn chunk_place(self) -> (usize, usize) {
         (self.block as usize, self.chunk as usize)
     }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Block {
-    chunks: VecDeque<Chunk>,
-    // The sizes of chunks and of blocks bound them.
-    live: u32,
-    total: u32,
-}
-
-impl Block {
-    fn of(chunks: VecDeque<Chunk>) -> Block {
-        let mut block = Block { chunks, live: 0, total: 0 };
-        block.count();
-        block
-    }
-
-    /// Counts anew what is in the chunks.
-    fn count(&mut self) {
-        self.live = self.chunks.iter().map(|chunk| chunk.live() as u32).sum();
-        self.total = self.chunks.iter().map(|chunk| chunk.total() as u32).sum();
-    }
-
-    fn live(&self) -> usize {
-        self.live as usize
-    }
-
-    fn total(&self) -> usize {
-        self.total as usize
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Rope {
-    /// The commonest number is one.
-    blocks: SmallVec<[Block; 1]>,
-    live: usize,
-    total: usize,
-    /// Of the first chunk and of the last.
-    front: Spots,
-    back: Spots,
 }
 
 #[derive(Clone, Debug)]
@@ -826,35 +781,6 @@ impl ListValue {
     }
 }
 
-/// The chunk at one end, with what a rope knows of it.
-struct ChunkInPlace<'a> {
-    chunk: &'a mut Chunk,
-    above: Option<Above<'a>>,
-}
-
-struct Above<'a> {
-    /// Numbers of live and of all elements.
-    of_block: (&'a mut u32, &'a mut u32),
-    of_list: (&'a mut usize, &'a mut usize),
-    /// Where that end is.
-    spots: &'a mut Spots,
-}
-
-impl ChunkInPlace<'_> {
-    /// Counts an element that is put there now.
-    #[inline]
-    fn count(mut self, life: Life) -> Self {
-        if let Some(Above { of_block, of_list, .. }) = &mut self.above {
-            let is_live = life == Life::Live;
-            *of_block.0 += u32::from(is_live);
-            *of_block.1 += 1;
-            *of_list.0 += usize::from(is_live);
-            *of_list.1 += 1;
-        }
-        self
-    }
-}
-
 /// Which ends of a list or stream a command works at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ends {
@@ -875,23 +801,6 @@ fn named<'a>(
         let id = if first.index == ElementId::MOVED { first } else { ElementId { index, ..first } };
         (id, if life == Life::Live { value } else { &[] })
     })
-}
-
-impl Rope {
-    /// Cuts a chunk in two, and its block when that has become too long.
-    fn divide(&mut self, block: usize, chunk: usize) {
-        let held = &mut self.blocks[block];
-        let middle = held.chunks[chunk].total() / 2;
-        let tail = held.chunks[chunk].split_off(middle);
-        held.chunks.insert(chunk + 1, tail);
-        if held.chunks.len() > CHUNKS_MAX {
-            let chunks = held.chunks.split_off(CHUNKS_MAX / 2);
-            let upper = Block::of(chunks);
-            held.live -= upper.live;
-            held.total -= upper.total;
-            self.blocks.insert(block + 1, upper);
-        }
-    }
 }
 
 #[cfg(test)]

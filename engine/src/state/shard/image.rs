@@ -47,10 +47,7 @@ const FLAGS_KNOWN: u8 = 127;
 
 /// What a shard remembers between two images of it.
 #[derive(Default)]
-#[repr(C)]
 pub(crate) struct Track {
-    /// Effects folded since the last image: how much a chunk of changes would have to hold, at most.
-    pub changes: u64,
     /// Keys removed since; `None`: not known, the next image is a full one.
     pub removed: Option<Vec<(u32, Box<[u8]>)>>,
     /// The last image has at least this.
@@ -61,19 +58,12 @@ impl Track {
     #[inline]
     pub fn note_removed(&mut self, db: u32, key: &[u8], live: usize) {
         let Some(removed) = &mut self.removed else { return };
-        self.changes += 1;
         let room = REMOVED_MIN.max(live / 8).min(REMOVED_MAX);
         if removed.len() < room && key.len() <= REMOVED_KEY_BYTES_MAX {
             removed.push((db, key.into()));
         } else {
             self.removed = None;
         }
-    }
-
-    /// Something happened that tips do not tell.
-    pub fn lose(&mut self) {
-        self.changes += 1;
-        self.removed = None;
     }
 }
 
@@ -182,8 +172,8 @@ impl Shard {
         let since = if full || self.track.removed.is_none() { None } else { self.track.frontier.as_ref() };
         let since: Option<Vec<u64>> =
             since.map(|since| nodes.iter().map(|node| since.seq(*node).0).collect());
+        self.changes = 0;
         self.track = Track {
-            changes: 0,
             // With a full image, removals count from the moment each chunk is taken; they are kept from now on.
             removed: Some(if since.is_some() {
                 self.track.removed.take().unwrap_or_default()
@@ -445,9 +435,16 @@ impl Shard {
         let queue = last.queue.into_iter();
         self.unstable =
             queue.map(|(place, id)| (place.and_then(|place| places.get(&place).copied()), id)).collect();
-        self.track = Track { changes: 0, removed: Some(Vec::new()), frontier: Some(last.head.clone()) };
+        self.changes = 0;
+        self.track = Track { removed: Some(Vec::new()), frontier: Some(last.head.clone()) };
         self.loaded =
             Some(Box::new(Loaded { ranges: last.ranges, frontiers: last.frontiers, queue: last.head }));
+    }
+
+    /// Something happened that tips do not tell.
+    pub(crate) fn lose_track(&mut self) {
+        self.changes += 1;
+        self.track.removed = None;
     }
 
     /// An effect of the log that the image has already: only its place in the queue may be missing.
@@ -458,7 +455,7 @@ impl Shard {
             return;
         }
         // The next image has to have this place.
-        self.track.changes += 1;
+        self.changes += 1;
         let entry = self.find(db, hash, key).filter(|entry| entry.windowed());
         let ptr = entry.map(|entry| entry.ptr());
         self.unstable.push_back((ptr, id));
