@@ -1,7 +1,7 @@
 //! Everything that decides: effects, merge, state, commands, sessions, log and replication.
 //!
 //! Invariant: no sockets, files, clocks, threads or OS randomness; time and IO are arguments and traits, so that the
-//! simulator runs this code as it ships.
+//! simulator runs this code as it ships. Only a latch that is held makes a thread wait.
 
 pub mod commands;
 pub mod core;
